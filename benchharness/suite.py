@@ -1,0 +1,232 @@
+"""`Suite` and `Gate`: the declarative front door, frozen and checked at construction.
+
+Nothing here reads a file, opens a model or imports anything heavy: pytest imports this module
+in every run that collects a suite.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchharness.errors import SuiteError, did_you_mean
+from benchharness.measures import Measure, parse_measure
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class DatasetReference:
+    """The name of a data set; reads nothing.
+
+    `kind` picks the reader ("beir", "trec", "docstrings" …), `options` are its arguments as
+    sorted (name, value) pairs. `sha256` pins the content: a data set with another fingerprint
+    is refused when it is loaded. Made by the functions of `benchharness.data.references`.
+    """
+
+    kind: str
+    options: tuple[tuple[str, str | int | bool | None], ...]
+    sha256: str | None = None
+
+    def __str__(self) -> str:
+        shown = [f"{name}={value!r}" for name, value in self.options if value is not None]
+        return f"{self.kind}({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A rule that a measured model must meet. Made by its class methods, such as `Gate.floor`.
+
+    `models` binds the gate to some models of the suite; None binds it to all. `severity`
+    "warn" reports a breach without failing the test.
+    """
+
+    measure: str
+    models: tuple[str, ...] | None = None
+    severity: str = "error"
+
+    kind = "gate"
+
+    @staticmethod
+    def floor(
+        measure: str,
+        minimum: float,
+        *,
+        bound: str = "value",
+        models: Sequence[str] | None = None,
+        severity: str = "error",
+    ) -> FloorGate:
+        """The gate that fails where `measure` is below `minimum` (0 to 1).
+
+        `bound="value"` judges the point estimate; `bound="lower"` the lower end of the printed
+        95 % interval. Raises SuiteError for an unknown measure or a threshold that is not a
+        number between 0 and 1.
+        """
+        return FloorGate(measure, _names(models), severity, minimum=minimum, bound=bound)
+
+    def __post_init__(self) -> None:
+        parse_measure(self.measure)
+        if self.severity not in ("error", "warn"):
+            raise SuiteError(
+                f"severity {self.severity!r} of gate {self.name} is unknown",
+                remedy="use severity='error' or severity='warn'",
+            )
+
+    @property
+    def name(self) -> str:
+        """The gate's id: `floor-recall@10`, with `-warn` where a breach only warns."""
+        return f"{self.kind}-{self.measure}" + ("-warn" if self.severity == "warn" else "")
+
+    def binds(self, model: str) -> bool:
+        return self.models is None or model in self.models
+
+
+@dataclass(frozen=True)
+class FloorGate(Gate):
+    """A measure must not be below `minimum`."""
+
+    minimum: float = 0.0
+    bound: str = "value"
+
+    kind = "floor"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_share(f"minimum of {self.name}", self.minimum)
+        if self.bound not in ("value", "lower"):
+            raise SuiteError(
+                f"bound {self.bound!r} of gate {self.name} is unknown",
+                remedy="use bound='value' (point estimate) or bound='lower' (end of the interval)",
+            )
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where the decision on fine-tuning turns, in recall@10: below `tune` yes, above `skip` no."""
+
+    tune: float = 0.65
+    skip: float = 0.80
+
+    def __post_init__(self) -> None:
+        _check_share("threshold tune", self.tune)
+        _check_share("threshold skip", self.skip)
+        if self.tune > self.skip:
+            raise SuiteError(
+                f"threshold tune={self.tune} is above skip={self.skip}",
+                remedy="tune is the lower of the two: Thresholds(tune=0.65, skip=0.80)",
+            )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A retrieval task, the models to measure on it and the gates that they must pass.
+
+    name:         stable id; names the folder of its baselines (letters, digits, ".", "_", "-").
+    dataset:      a reference such as `beir("data/faq")`; relative paths start at the suite file.
+    models:       model specs, the default matrix; `--bench-model` replaces it.
+    measures:     spelled `recall@10`; recall@10 is always measured, because the decision needs it.
+    gates:        rules; one test item for each gate and model.
+    thresholds:   of the decision on fine-tuning.
+    depth:        documents kept for each query in the run (at least the largest cut-off).
+    drop_same_id: drop a document whose id equals the query's, and retrieve one more.
+
+    Raises SuiteError where a field is wrong; the message says what was meant.
+    """
+
+    name: str
+    dataset: DatasetReference
+    models: Sequence[str]
+    measures: Sequence[str] = ("recall@10", "ndcg@10", "mrr@10")
+    gates: Sequence[Gate] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    depth: int = 100
+    drop_same_id: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise SuiteError(
+                f"suite name {self.name!r} cannot name a file",
+                remedy="use letters, digits, '.', '_' and '-', such as 'support-faq'",
+            )
+        self._freeze("models", str, at_least_one=True)
+        self._freeze("measures", str, at_least_one=True)
+        self._freeze("gates", Gate, at_least_one=False)
+        if not isinstance(self.dataset, DatasetReference):
+            raise self._error(
+                f"dataset is {type(self.dataset).__name__}, not a reference to a data set",
+                "write dataset=beir('data/faq') or another source of benchharness",
+            )
+        if not isinstance(self.thresholds, Thresholds):
+            raise self._error("thresholds is not a Thresholds", "thresholds=Thresholds(0.65, 0.80)")
+        if isinstance(self.depth, bool) or not isinstance(self.depth, int) or self.depth < 1:
+            raise self._error(f"depth is {self.depth!r}", "depth is a whole number of at least 1")
+        self._check_measures()
+        self._check_gates()
+
+    def _error(self, message: str, remedy: str) -> SuiteError:
+        return SuiteError(f"suite {self.name!r}: {message}", remedy=remedy)
+
+    def _freeze(self, name: str, kind: type, *, at_least_one: bool) -> None:
+        """Keep the sequence as a tuple, so that the suite is hashable and cannot change."""
+        given = getattr(self, name)
+        if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+            raise self._error(f"{name} is not a list", f"write {name}=[...]")
+        for entry in given:
+            if not isinstance(entry, kind):
+                raise self._error(
+                    f"{name} holds {entry!r}, not a {kind.__name__}", f"write {name}=[...]"
+                )
+        if at_least_one and not given:
+            raise self._error(f"{name} is empty", f"name at least one in {name}=[...]")
+        repeated = sorted({str(entry) for entry in given if given.count(entry) > 1})
+        if repeated:
+            raise self._error(f"{name} repeats {', '.join(repeated)}", "name each one once")
+        object.__setattr__(self, name, tuple(given))
+
+    def _check_measures(self) -> None:
+        for spelled in self.measures:
+            parse_measure(spelled)
+
+    def _check_gates(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        for gate in self.gates:
+            for model in gate.models or ():
+                if model not in self.models:
+                    raise self._error(
+                        f"gate {gate.name} is bound to {model!r}, which is not in models",
+                        did_you_mean(model, self.models),
+                    )
+            for model in self.models:
+                if not gate.binds(model):
+                    continue
+                if (gate.name, model) in seen:
+                    raise self._error(
+                        f"two gates are called {gate.name} for {model}",
+                        "keep one, bind them to different models, or give one severity='warn'",
+                    )
+                seen.add((gate.name, model))
+
+    @property
+    def all_measures(self) -> tuple[Measure, ...]:
+        """The measures to compute: those named, those that gates need, and recall@10."""
+        spelled = [*self.measures, *(gate.measure for gate in self.gates), "recall@10"]
+        return tuple(dict.fromkeys(parse_measure(name) for name in spelled))
+
+    def gates_of(self, model: str) -> tuple[Gate, ...]:
+        return tuple(gate for gate in self.gates if gate.binds(model))
+
+
+def _names(models: Sequence[str] | None) -> tuple[str, ...] | None:
+    if models is None:
+        return None
+    if isinstance(models, str) or not models:
+        raise SuiteError("models of a gate is a list of model specs", remedy="models=['minilm']")
+    return tuple(models)
+
+
+def _check_share(what: str, value: float) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not 0 <= value <= 1:
+        raise SuiteError(f"{what} is {value!r}", remedy="use a number from 0 to 1, such as 0.65")
