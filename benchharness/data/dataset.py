@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from benchharness.data.texts import TextTable
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from benchharness.data.texts import TextTable
 
 # How a document's fields become the text that is encoded; part of every fingerprint.
 TEXT_TEMPLATE = "title + ' ' + text, stripped"

@@ -6,12 +6,33 @@ suite to its verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
+from benchharness.data.dataset import Dataset
 from benchharness.data.lint import Finding
+from benchharness.data.load import load
+from benchharness.errors import BenchError
+from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
+from benchharness.judge.decision import decide
+from benchharness.judge.gates import judge
+from benchharness.judge.preflight import preflight, stop_on_errors, truncation
+from benchharness.judge.statistics import estimate
 from benchharness.judge.verdict import Decision, Estimate, Verdict
+from benchharness.judge.vocabulary import token_evidence
+from benchharness.models.cache import EmbeddingCache, default_cache_folder
+from benchharness.models.encoder import is_encoder
+from benchharness.models.registry import open_model
+from benchharness.progress import Listener, Step, silent
+from benchharness.suite import DatasetReference, Suite
+
+T = TypeVar("T")
+# The lexical system that stands beside every decision.
+LEXICAL = "bm25"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,3 +49,169 @@ class Assessment:
     decision: Decision
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
+
+
+class Bench:
+    """Remembers datasets, results and errors, so that nothing is read or measured twice.
+
+    cache:    of embeddings; None for the default folder.
+    listener: is told of every step of a long job.
+    limit:    number of queries to keep, for a quick look; None for all.
+    """
+
+    def __init__(
+        self,
+        *,
+        cache: EmbeddingCache | None = None,
+        listener: Listener = silent,
+        limit: int | None = None,
+    ) -> None:
+        self._cache = cache if cache is not None else EmbeddingCache(default_cache_folder())
+        self._listener = listener
+        self._limit = limit
+        self._remembered: dict[tuple[object, ...], object] = {}
+
+    def dataset(self, reference: DatasetReference, base: Path) -> Dataset:
+        """The data set, read once. Raises DataError."""
+
+        def read() -> Dataset:
+            self._listener(Step(f"read {reference.kind}", 0, 0))
+            return load(reference, base)
+
+        return self._once(("dataset", reference, base), read)
+
+    def lint(
+        self, suite: Suite, base: Path, models: Sequence[str] | None = None
+    ) -> tuple[Finding, ...]:
+        """What is wrong or odd with the suite's data, errors first, then each model's window.
+
+        `models` replaces the suite's. Loads tokenizers, never weights. Raises DataError only
+        where the data cannot be read at all, ModelError where a model cannot be found.
+        """
+        found = self._preflight(suite, base)
+        dataset = self.dataset(suite.dataset, base)
+        cut = [self._truncation(suite, model, dataset, base) for model in models or suite.models]
+        return (*found, *(finding for finding in cut if finding is not None))
+
+    def measure(self, suite: Suite, model: str, base: Path) -> Result:
+        """What the model is worth on the suite. Raises DataError, ModelError."""
+        stop_on_errors(suite, self._preflight(suite, base))
+        return self._once(("result", suite, model, base), lambda: self._measure(suite, model, base))
+
+    def assess(self, suite: Suite, model: str, base: Path) -> Assessment:
+        """The model's result with intervals, decision and verdicts. Raises DataError, ModelError.
+
+        Measured once: asking again gives the same object, or raises the same error.
+        """
+        return self._once(
+            ("assessment", suite, model, base), lambda: self._assess(suite, model, base)
+        )
+
+    def _measure(self, suite: Suite, model: str, base: Path) -> Result:
+        def tell(step: Step) -> None:
+            stage = f"{suite.name} · {model} · {step.stage}"
+            self._listener(dataclasses.replace(step, stage=stage))
+
+        return measure_system(
+            self.dataset(suite.dataset, base),
+            open_model(model, base),
+            suite.all_measures,
+            name=suite.name,
+            cache=self._cache,
+            depth=suite.depth,
+            drop_same_id=suite.drop_same_id,
+            limit=self._limit,
+            listener=tell,
+        )
+
+    def _assess(self, suite: Suite, model: str, base: Path) -> Assessment:
+        findings = self._preflight(suite, base)
+        stop_on_errors(suite, findings)
+        dataset = self.dataset(suite.dataset, base)
+        cut = self._truncation(suite, model, dataset, base)
+        result = self.measure(suite, model, base)
+        estimates = {
+            name: estimate(values, result.ceilings.get(name))
+            for name, values in result.values.items()
+        }
+        evidence = self._evidence(suite, model, dataset, base)
+        return Assessment(
+            result=result,
+            estimates=estimates,
+            decision=decide(result, suite.thresholds, evidence),
+            verdicts=tuple(judge(gate, result, estimates) for gate in suite.gates_of(model)),
+            findings=(*findings, cut) if cut is not None else findings,
+        )
+
+    def _evidence(
+        self, suite: Suite, model: str, dataset: Dataset, base: Path
+    ) -> dict[str, object]:
+        """What stands beside the decision: BM25 on the same queries, and the tokenizer's fit."""
+        found: dict[str, object] = {}
+        if model != LEXICAL:
+            lexical = self.measure(suite, LEXICAL, base)
+            found["bm25"] = {
+                name: float(values.mean()) for name, values in lexical.values.items()
+            } | {"description": lexical.details.get("bm25", "")}
+        system = open_model(model, base)
+        if is_encoder(system):
+            tokens = token_evidence(dataset.corpus.texts, system)
+            if tokens is not None:
+                found["tokens"] = dataclasses.asdict(tokens)
+        return found
+
+    def _preflight(self, suite: Suite, base: Path) -> tuple[Finding, ...]:
+        dataset = self.dataset(suite.dataset, base)
+
+        def look() -> tuple[Finding, ...]:
+            self._listener(Step(f"{suite.name} · lint", 0, 0))
+            return preflight(suite, dataset)
+
+        return self._once(("preflight", suite, base), look)
+
+    def _truncation(self, suite: Suite, model: str, dataset: Dataset, base: Path) -> Finding | None:
+        def look() -> Finding | None:
+            system = open_model(model, base)
+            return truncation(dataset, system) if is_encoder(system) else None
+
+        return self._once(("truncation", suite.dataset, model, base), look)
+
+    def _once(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """What `make` returned or raised the first time it was asked under this key."""
+        if key not in self._remembered:
+            try:
+                self._remembered[key] = make()
+            except BenchError as error:
+                self._remembered[key] = error
+        found = self._remembered[key]
+        if isinstance(found, BenchError):
+            raise found
+        return found  # type: ignore[return-value]  # the key holds what make() gave
+
+
+def measure(
+    task: Suite | DatasetReference,
+    model: str,
+    *,
+    base: Path | None = None,
+    cache: EmbeddingCache | None = None,
+    limit: int | None = None,
+    listener: Listener = silent,
+) -> Result:
+    """What the model is worth on a suite, or on a data set with the default measures.
+
+    Relative paths of the data start at `base` (default: the working folder). Raises DataError,
+    ModelError. For intervals and verdicts use `Bench.assess`.
+    """
+    suite = task if isinstance(task, Suite) else suite_of(task, [model])
+    bench = Bench(cache=cache, listener=listener, limit=limit)
+    return bench.measure(suite, model, base or Path.cwd())
+
+
+def suite_of(reference: DatasetReference, models: Sequence[str], **fields: object) -> Suite:
+    """A suite around a data set that has none, named after the data."""
+    named = dict(reference.options)
+    words = [str(named[key]) for key in ("path", "package", "id", "corpus") if named.get(key)]
+    last = words[0].rstrip("/").rsplit("/", 1)[-1] if words else reference.kind
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
+    return Suite(name=name.strip(".-_") or reference.kind, dataset=reference, models=models, **fields)  # type: ignore[arg-type]

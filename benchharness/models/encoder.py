@@ -8,7 +8,7 @@ that changes their output.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Role = Literal["query", "document"]
 
 
-@runtime_checkable
 class Encoder(Protocol):
     """Turns texts into vectors whose dot product is the score.
 
@@ -67,7 +66,6 @@ class Encoder(Protocol):
         ...
 
 
-@runtime_checkable
 class Ranker(Protocol):
     """Scores every document for a query by itself; see `Encoder` for the shared fields."""
 
@@ -90,3 +88,8 @@ class Ranker(Protocol):
         A document that must not be retrieved at all scores -inf.
         """
         ...
+
+
+def is_encoder(system: Encoder | Ranker) -> TypeGuard[Encoder]:
+    """Whether the system turns texts into vectors; asks for no property, so it costs nothing."""
+    return hasattr(type(system), "encode")

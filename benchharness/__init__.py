@@ -1,0 +1,63 @@
+"""Retrieval benchmarks as tests: measure, decide, gate.
+
+Every public name is looked up when it is first used, because pytest imports this module in each
+of its runs: importing it reads no other module of benchharness.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchharness.data.references import beir, docstrings, hub, ir_datasets, jsonl, trec
+    from benchharness.errors import BenchError
+    from benchharness.judge.bench import decide, measure
+    from benchharness.suite import Gate, Suite, Thresholds
+
+__all__ = [
+    "BenchError",
+    "Gate",
+    "Suite",
+    "Thresholds",
+    "beir",
+    "decide",
+    "docstrings",
+    "hub",
+    "ir_datasets",
+    "jsonl",
+    "measure",
+    "trec",
+]
+
+_HOMES = {
+    "BenchError": "benchharness.errors",
+    "Gate": "benchharness.suite",
+    "Suite": "benchharness.suite",
+    "Thresholds": "benchharness.suite",
+    "beir": "benchharness.data.references",
+    "decide": "benchharness.judge.bench",
+    "docstrings": "benchharness.data.references",
+    "hub": "benchharness.data.references",
+    "ir_datasets": "benchharness.data.references",
+    "jsonl": "benchharness.data.references",
+    "measure": "benchharness.judge.bench",
+    "trec": "benchharness.data.references",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("benchharness")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'benchharness' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -1,0 +1,232 @@
+"""The one pipeline from a dataset and a system to a `Result`.
+
+    texts -> encode (cached) -> exact top-k -> Run -> measures
+
+Front ends, gates and training all measure through here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from benchharness.data.dataset import Dataset, Relevance
+from benchharness.evaluation import metrics, ranx_measures
+from benchharness.evaluation.result import Fingerprints, Result, Run
+from benchharness.evaluation.search import Hits, drop, rank, search, ties_at
+from benchharness.measures import Measure
+from benchharness.models.cache import EmbeddingCache
+from benchharness.models.checks import check_vectors
+from benchharness.models.encoder import Encoder, Ranker, is_encoder
+from benchharness.progress import Listener, Step, silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# The decision on fine-tuning turns on this cut-off.
+DECISION_CUT = 10
+_LIBRARIES = (
+    "benchharness", "torch", "sentence-transformers", "transformers", "numpy", "bm25s", "ranx",
+)  # fmt: skip
+
+
+@dataclass(eq=False)
+class _Clock:
+    """Seconds by stage, added up."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def measure_system(
+    dataset: Dataset,
+    system: Encoder | Ranker,
+    measures: Sequence[Measure],
+    *,
+    name: str,
+    cache: EmbeddingCache,
+    depth: int = 100,
+    drop_same_id: bool = False,
+    limit: int | None = None,
+    listener: Listener = silent,
+) -> Result:
+    """What the system is worth on the dataset, query by query.
+
+    Every judged query with a relevant document counts, in order of query_id; one without a text
+    or without an answer counts as 0. The run keeps `depth` documents (at least the largest
+    cut-off), in order of (-score, doc_id). `limit` keeps that many queries, chosen by a hash of
+    their ids. Raises ModelError where vectors are not finite or have a wrong dimension.
+    """
+    clock = _Clock()
+    relevance = _limited(dataset.relevance, limit)
+    depth = max([depth, DECISION_CUT, *(measure.k or 0 for measure in measures)])
+    asked = [row for row, query in enumerate(relevance.query_ids) if query in dataset.queries]
+    hits, counts = _retrieve(
+        dataset, system, relevance, asked, depth + drop_same_id, cache, clock, listener
+    )
+    if drop_same_id:
+        hits = drop(hits, dataset.corpus.rows_of(relevance.query_ids))
+    with clock.stage("score"):
+        run = _run(dataset, relevance, hits, depth)
+        graded = metrics.grade(hits.rows, relevance)
+        values = _values(measures, graded, run, dataset)
+    counts |= {
+        "documents": len(dataset.corpus),
+        "queries": len(relevance),
+        "queries_without_positive": dataset.queries_without_positive,
+        "queries_without_text": len(relevance) - len(asked),
+        "dangling_positives": int((relevance.doc_rows < 0).sum()),
+    }
+    cuts = sorted({measure.k for measure in measures if measure.k is not None})
+    data, model = dataset.fingerprint, system.fingerprint
+    return Result(
+        suite=name,
+        model=system.spec,
+        run=run,
+        fingerprints=Fingerprints(data.corpus, data.queries, data.qrels, data.template, model),
+        values=values,
+        ceilings={
+            str(measure): metrics.recall_ceiling(relevance, measure.k)
+            for measure in measures
+            if measure.name == "recall" and measure.k is not None
+        },
+        capped_recall=metrics.capped_recall(graded, DECISION_CUT),
+        ties={cut: ties_at(hits, cut) for cut in cuts},
+        counts=counts,
+        trainable=system.trainable,
+        query_origin=dataset.query_origin,
+        details=_details(dataset, system),
+        environment=_environment(system),
+        timings=_timings(clock, counts),
+        limit=limit,
+    )
+
+
+def _limited(relevance: Relevance, limit: int | None) -> Relevance:
+    """The judgments of `limit` queries, the smallest by a hash of their ids: seeded, stable."""
+    import numpy as np
+
+    if limit is None or limit >= len(relevance):
+        return relevance
+    digests = [hashlib.sha256(query_id.encode()).hexdigest() for query_id in relevance.query_ids]
+    chosen = sorted(sorted(range(len(digests)), key=digests.__getitem__)[:limit])
+    rows = np.concatenate(
+        [np.arange(relevance.starts[row], relevance.starts[row + 1]) for row in chosen]
+    )
+    counts = np.diff(relevance.starts)[chosen]
+    return Relevance(
+        query_ids=tuple(relevance.query_ids[row] for row in chosen),
+        starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        doc_rows=relevance.doc_rows[rows],
+        grades=relevance.grades[rows],
+    )
+
+
+def _retrieve(
+    dataset: Dataset,
+    system: Encoder | Ranker,
+    relevance: Relevance,
+    asked: Sequence[int],
+    depth: int,
+    cache: EmbeddingCache,
+    clock: _Clock,
+    listener: Listener,
+) -> tuple[Hits, dict[str, int]]:
+    """Hits of every judged query; those that were not asked have none."""
+    import numpy as np
+
+    texts = [dataset.queries[relevance.query_ids[row]] for row in asked]
+    counts: dict[str, int] = {}
+    if is_encoder(system):
+        query_ids = [relevance.query_ids[row] for row in asked]
+        with clock.stage("encode queries"):
+            queries = cache.encode(system, texts, "query", listener)
+            mute = check_vectors(queries, query_ids, texts, system)
+        with clock.stage("encode documents"):
+            documents = cache.encode(system, dataset.corpus.texts, "document", listener)
+            unranked = check_vectors(documents, dataset.corpus.ids, dataset.corpus.texts, system)
+        with clock.stage("search"):
+            listener(Step("search", 0, len(texts), "queries"))
+            found = search(queries, documents, depth, unranked=unranked)
+            listener(Step("search", len(texts), len(texts), "queries"))
+        # A query without a token points nowhere: it is asked, and answered by nothing.
+        found.rows[mute], found.scores[mute] = -1, -np.inf
+        counts["documents_without_tokens"] = int(unranked.sum())
+        counts["queries_without_tokens"] = int(mute.sum())
+    else:
+        with clock.stage("search"):
+            rows = system.scores(dataset.corpus.texts, texts)
+            found = rank(_watched(rows, len(texts), listener), depth)
+    width = found.rows.shape[1]
+    hits = Hits(
+        np.full((len(relevance), width), -1, dtype=np.int64),
+        np.full((len(relevance), width), -np.inf, dtype=np.float32),
+    )
+    hits.rows[asked], hits.scores[asked] = found.rows, found.scores
+    return hits, counts
+
+
+def _watched(
+    rows: Iterator[NDArray[np.float32]], total: int, listener: Listener
+) -> Iterator[NDArray[np.float32]]:
+    for done, row in enumerate(rows):
+        listener(Step("search", done, total, "queries"))
+        yield row
+    listener(Step("search", total, total, "queries"))
+
+
+def _run(dataset: Dataset, relevance: Relevance, hits: Hits, depth: int) -> Run:
+    doc_ids: list[tuple[str, ...]] = []
+    scores: list[tuple[float, ...]] = []
+    for rows, row_scores in zip(hits.rows, hits.scores, strict=True):
+        found = int((rows >= 0).sum())
+        doc_ids.append(tuple(dataset.corpus.id_at(int(row)) for row in rows[:found]))
+        scores.append(tuple(float(score) for score in row_scores[:found]))
+    return Run(relevance.query_ids, tuple(doc_ids), tuple(scores), depth)
+
+
+def _values(
+    measures: Sequence[Measure], graded: metrics.Graded, run: Run, dataset: Dataset
+) -> dict[str, NDArray[np.float64]]:
+    own = {str(measure): metrics.values(measure, graded) for measure in measures if measure.is_own}
+    others = [measure for measure in measures if not measure.is_own]
+    found = ranx_measures.values(others, run, dataset.qrels) if others else {}
+    return {str(measure): (own | found)[str(measure)] for measure in measures}
+
+
+def _details(dataset: Dataset, system: Encoder | Ranker) -> dict[str, str]:
+    data = {f"data: {key}": value for key, value in dataset.details}
+    left_out = {f"left out: {reason}": str(count) for reason, count in dataset.left_out}
+    return {"data": dataset.name} | data | left_out | dict(system.details)
+
+
+def _environment(system: Encoder | Ranker) -> dict[str, str]:
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            found[library] = "not installed"
+    return found | {"encode_path": system.encode_path}
+
+
+def _timings(clock: _Clock, counts: Mapping[str, int]) -> dict[str, float]:
+    seconds = {f"{stage.replace(' ', '_')}_s": spent for stage, spent in clock.seconds.items()}
+    spent = seconds.get("encode_documents_s", 0.0)
+    if spent > 0:
+        seconds["documents_per_second"] = counts["documents"] / spent
+    return seconds

@@ -1,0 +1,146 @@
+"""The measures themselves, vectorised over the matrix of retrieved documents.
+
+Definitions are trec_eval's: recall@k divides by all relevant documents (also by those that are
+missing from the corpus), AP@k likewise, nDCG uses the judged grade as linear gain. A query
+without an answer counts as 0.
+
+Source: trec_eval measures `recall`, `ndcg_cut`, `map_cut`, `P`, `success`; mrr@k is
+`recip_rank` on a run cut at k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchharness.data.dataset import Relevance
+from benchharness.measures import Measure
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Graded:
+    """A ranking seen through its judgments.
+
+    grades:   [n, depth] relevance of the document at each rank, 0 where it is not relevant.
+    relevant: [n] number of relevant documents of the query, in the corpus or not.
+    ideal:    [n, width] the query's grades from best to worst, padded with 0.
+    """
+
+    grades: NDArray[np.float64]
+    relevant: NDArray[np.int64]
+    ideal: NDArray[np.float64]
+
+
+def grade(rows: NDArray[np.int64], relevance: Relevance) -> Graded:
+    """What the judgments say of each retrieved document; `rows` [n, depth], -1 for none."""
+    import numpy as np
+
+    counts = np.diff(relevance.starts)
+    query_of = np.repeat(np.arange(len(counts)), counts)
+    place = np.arange(len(query_of)) - relevance.starts[query_of]
+
+    grades = np.zeros(rows.shape, dtype=np.float64)
+    reachable = relevance.doc_rows >= 0
+    span = int(max(rows.max(initial=0), relevance.doc_rows.max(initial=0))) + 1
+    known = query_of[reachable] * span + relevance.doc_rows[reachable]
+    order = np.argsort(known)
+    wanted = np.arange(len(rows))[:, None] * span + np.maximum(rows, 0)
+    at = np.searchsorted(known[order], wanted)
+    hit = (at < len(known)) & (rows >= 0)
+    hit[hit] = known[order][at[hit]] == wanted[hit]
+    grades[hit] = relevance.grades[reachable][order][at[hit]]
+
+    width = int(counts.max(initial=0))
+    ideal = np.zeros((len(counts), width), dtype=np.float64)
+    best_first = np.lexsort((-relevance.grades, query_of))
+    ideal[query_of, place] = relevance.grades[best_first]
+    return Graded(grades, counts.astype(np.int64), ideal)
+
+
+def values(measure: Measure, graded: Graded) -> NDArray[np.float64]:
+    """The measure's value for each query; [n] float64 in [0, 1]."""
+    if measure.k is None:
+        raise ValueError(f"{measure} has no cut-off")
+    return _FORMULAS[measure.name](graded, measure.k)
+
+
+def capped_recall(graded: Graded, k: int) -> NDArray[np.float64]:
+    """hits / min(k, relevant) for each query: what a perfect ranker reaches is always 1."""
+    import numpy as np
+
+    return _hits(graded, k).sum(axis=1) / np.minimum(graded.relevant, k)
+
+
+def recall_ceiling(relevance: Relevance, k: int) -> float:
+    """The mean recall@k of a perfect ranker: min(k, reachable) / relevant, over all queries."""
+    import math
+
+    import numpy as np
+
+    counts = np.diff(relevance.starts)
+    reachable = np.add.reduceat(
+        (relevance.doc_rows >= 0).astype(np.int64), relevance.starts[:-1]
+    )
+    return math.fsum(np.minimum(reachable, k) / counts) / len(counts)
+
+
+def _hits(graded: Graded, k: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    return (graded.grades[:, :k] > 0).astype(np.float64)
+
+
+def _recall(graded: Graded, k: int) -> NDArray[np.float64]:
+    return _hits(graded, k).sum(axis=1) / graded.relevant
+
+
+def _precision(graded: Graded, k: int) -> NDArray[np.float64]:
+    return _hits(graded, k).sum(axis=1) / k
+
+
+def _hit(graded: Graded, k: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    return _hits(graded, k).any(axis=1).astype(np.float64)
+
+
+def _mrr(graded: Graded, k: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    hits = _hits(graded, k)
+    first = hits.argmax(axis=1)
+    return np.where(hits.any(axis=1), 1.0 / (first + 1), 0.0)
+
+
+def _map(graded: Graded, k: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    hits = _hits(graded, k)
+    precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
+    return (precision * hits).sum(axis=1) / graded.relevant
+
+
+def _ndcg(graded: Graded, k: int) -> NDArray[np.float64]:
+    return _dcg(graded.grades, k) / _dcg(graded.ideal, k)
+
+
+def _dcg(gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    import numpy as np
+
+    cut = gains[:, :k]
+    return (cut / np.log2(np.arange(2, cut.shape[1] + 2))).sum(axis=1)
+
+
+_FORMULAS: dict[str, Callable[[Graded, int], NDArray[np.float64]]] = {
+    "recall": _recall,
+    "ndcg": _ndcg,
+    "mrr": _mrr,
+    "map": _map,
+    "hit": _hit,
+    "precision": _precision,
+}

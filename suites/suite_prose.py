@@ -1,0 +1,18 @@
+"""Prose search over NetworkX: find the docstring that its own first sentence opens.
+
+500 held-out queries against the whole corpus; the other queries are the training side.
+"""
+
+from benchharness import Gate, Suite, docstrings
+
+prose = Suite(
+    name="networkx-prose",
+    dataset=docstrings("networkx", document="prose", queries=500),
+    models=["minilm", "wordllama", "bm25"],
+    measures=["recall@10", "ndcg@10", "mrr@10"],
+    gates=[
+        Gate.floor("recall@10", 0.80, models=["minilm"]),
+        Gate.floor("recall@10", 0.50, models=["wordllama"]),
+        Gate.floor("recall@10", 0.50, models=["bm25"]),
+    ],
+)
