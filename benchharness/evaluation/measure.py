@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -39,9 +39,10 @@ _LIBRARIES = (
 
 @dataclass(eq=False)
 class _Clock:
-    """Seconds by stage, added up."""
+    """Seconds by stage, added up, and how many documents were encoded meanwhile."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    encoded: int = 0
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -79,7 +80,7 @@ def measure_system(
         dataset, system, relevance, asked, depth + drop_same_id, cache, clock, listener
     )
     if drop_same_id:
-        hits = drop(hits, dataset.corpus.rows_of(relevance.query_ids))
+        hits = drop(hits, dataset.corpus.rows_of(relevance.query_ids), depth)
     with clock.stage("score"):
         run = _run(dataset, relevance, hits, depth)
         graded = metrics.grade(hits.rows, relevance)
@@ -111,7 +112,7 @@ def measure_system(
         query_origin=dataset.query_origin,
         details=_details(dataset, system),
         environment=_environment(system),
-        timings=_timings(clock, counts),
+        timings=_timings(clock),
         limit=limit,
     )
 
@@ -156,8 +157,9 @@ def _retrieve(
         with clock.stage("encode queries"):
             queries = cache.encode(system, texts, "query", listener)
             mute = check_vectors(queries, query_ids, texts, system)
+        watched = _Encoded(listener)
         with clock.stage("encode documents"):
-            documents = cache.encode(system, dataset.corpus.texts, "document", listener)
+            documents = cache.encode(system, dataset.corpus.texts, "document", watched)
             unranked = check_vectors(documents, dataset.corpus.ids, dataset.corpus.texts, system)
         with clock.stage("search"):
             listener(Step("search", 0, len(texts), "queries"))
@@ -165,6 +167,7 @@ def _retrieve(
             listener(Step("search", len(texts), len(texts), "queries"))
         # A query without a token points nowhere: it is asked, and answered by nothing.
         found.rows[mute], found.scores[mute] = -1, -np.inf
+        clock.encoded = watched.count
         counts["documents_without_tokens"] = int(unranked.sum())
         counts["queries_without_tokens"] = int(mute.sum())
     else:
@@ -180,6 +183,25 @@ def _retrieve(
     return hits, counts
 
 
+@dataclass(eq=False)
+class _Encoded:
+    """Passes steps on, and counts what was encoded beyond what the first step found done."""
+
+    listener: Listener
+    first: int | None = None
+    last: int = 0
+
+    def __call__(self, step: Step) -> None:
+        if step.total:
+            self.first = step.done if self.first is None else self.first
+            self.last = step.done
+        self.listener(step)
+
+    @property
+    def count(self) -> int:
+        return self.last - (self.first or 0)
+
+
 def _watched(
     rows: Iterator[NDArray[np.float32]], total: int, listener: Listener
 ) -> Iterator[NDArray[np.float32]]:
@@ -190,13 +212,21 @@ def _watched(
 
 
 def _run(dataset: Dataset, relevance: Relevance, hits: Hits, depth: int) -> Run:
-    doc_ids: list[tuple[str, ...]] = []
-    scores: list[tuple[float, ...]] = []
-    for rows, row_scores in zip(hits.rows, hits.scores, strict=True):
-        found = int((rows >= 0).sum())
-        doc_ids.append(tuple(dataset.corpus.id_at(int(row)) for row in rows[:found]))
-        scores.append(tuple(float(score) for score in row_scores[:found]))
-    return Run(relevance.query_ids, tuple(doc_ids), tuple(scores), depth)
+    import numpy as np
+
+    # Each retrieved id once: a lookup in the corpus costs more than one in a dict.
+    rows = np.unique(hits.rows[hits.rows >= 0])
+    names = dict(zip(rows.tolist(), dataset.corpus.ids.take(rows), strict=True))
+    found = (hits.rows >= 0).sum(axis=1).tolist()
+    return Run(
+        relevance.query_ids,
+        tuple(
+            tuple(names[row] for row in line[:count])
+            for line, count in zip(hits.rows.tolist(), found, strict=True)
+        ),
+        tuple(tuple(line[:count]) for line, count in zip(hits.scores.tolist(), found, strict=True)),
+        depth,
+    )
 
 
 def _values(
@@ -224,9 +254,9 @@ def _environment(system: Encoder | Ranker) -> dict[str, str]:
     return found | {"encode_path": system.encode_path}
 
 
-def _timings(clock: _Clock, counts: Mapping[str, int]) -> dict[str, float]:
-    seconds = {f"{stage.replace(' ', '_')}_s": spent for stage, spent in clock.seconds.items()}
-    spent = seconds.get("encode_documents_s", 0.0)
-    if spent > 0:
-        seconds["documents_per_second"] = counts["documents"] / spent
-    return seconds
+def _timings(clock: _Clock) -> dict[str, float]:
+    found = {f"{stage.replace(' ', '_')}_s": spent for stage, spent in clock.seconds.items()}
+    if clock.encoded:  # nothing where every vector came from the cache
+        found["documents_encoded"] = clock.encoded
+        found["documents_per_second"] = clock.encoded / found["encode_documents_s"]
+    return found

@@ -83,9 +83,7 @@ def recall_ceiling(relevance: Relevance, k: int) -> float:
     import numpy as np
 
     counts = np.diff(relevance.starts)
-    reachable = np.add.reduceat(
-        (relevance.doc_rows >= 0).astype(np.int64), relevance.starts[:-1]
-    )
+    reachable = np.add.reduceat((relevance.doc_rows >= 0).astype(np.int64), relevance.starts[:-1])
     return math.fsum(np.minimum(reachable, k) / counts) / len(counts)
 
 
@@ -133,7 +131,8 @@ def _dcg(gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     import numpy as np
 
     cut = gains[:, :k]
-    return (cut / np.log2(np.arange(2, cut.shape[1] + 2))).sum(axis=1)
+    gain: NDArray[np.float64] = (cut / np.log2(np.arange(2, cut.shape[1] + 2))).sum(axis=1)
+    return gain
 
 
 _FORMULAS: dict[str, Callable[[Graded, int], NDArray[np.float64]]] = {

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-def values(
-    measures: Sequence[Measure], run: Run, qrels: Qrels
-) -> dict[str, NDArray[np.float64]]:
+
+def values(measures: Sequence[Measure], run: Run, qrels: Qrels) -> dict[str, NDArray[np.float64]]:
     """Spelled measure -> value of each query in the order of `run.query_ids`; [n] float64.
 
     Measures without a cut-off see the documents kept in the run. Queries without an answer

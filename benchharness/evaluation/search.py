@@ -52,8 +52,8 @@ def search(
     """The k documents with the largest dot product for each query.
 
     queries [n, dim], documents [m, dim]; `unranked` [m] marks documents that rank after all
-    others whatever their score (texts without a token; they score UNRANKED_SCORE). `buffer_bytes` and `document_block`
-    bound memory and change no result.
+    others whatever their score (texts without a token; they score UNRANKED_SCORE).
+    `buffer_bytes` and `document_block` bound memory and change no result.
     """
     import numpy as np
 
@@ -74,21 +74,20 @@ def rank(scores: Iterable[NDArray[np.float32]], k: int) -> Hits:
     return _stack([_rank_row(row, k) for row in scores], k)
 
 
-def drop(hits: Hits, dropped: NDArray[np.int64]) -> Hits:
-    """The hits without one document a query, and one column shorter.
+def drop(hits: Hits, dropped: NDArray[np.int64], k: int) -> Hits:
+    """The first k hits of each query after one document is taken out.
 
-    `dropped` [n] is the row to take out of each query's hits, -1 for none. Where it was not
-    among them the last hit goes instead, so ask for k + 1 to keep k.
+    `dropped` [n] is the row to take out of each query's hits, -1 for none. Search for k + 1 to
+    keep k.
     """
     import numpy as np
 
-    n, width = hits.rows.shape
-    keep = np.ones((n, width), dtype=bool)
-    at = (hits.rows == dropped[:, None]) & (dropped[:, None] >= 0)
-    column = np.where(at.any(axis=1), at.argmax(axis=1), width - 1)
-    keep[np.arange(n), column] = False
-    shape = (n, width - 1)
-    return Hits(hits.rows[keep].reshape(shape), hits.scores[keep].reshape(shape))
+    out = (hits.rows == dropped[:, None]) & (dropped[:, None] >= 0)
+    rows = np.where(out, -1, hits.rows)
+    scores = np.where(out, np.float32(-np.inf), hits.scores)
+    last = np.argsort(out, axis=1, kind="stable")
+    rows = np.take_along_axis(rows, last, axis=1)
+    return Hits(rows[:, :k], np.take_along_axis(scores, last, axis=1)[:, :k])
 
 
 def ties_at(hits: Hits, k: int) -> int:

@@ -28,7 +28,7 @@ from benchharness.models.cache import EmbeddingCache, default_cache_folder
 from benchharness.models.encoder import is_encoder
 from benchharness.models.registry import open_model
 from benchharness.progress import Listener, Step, silent
-from benchharness.suite import DatasetReference, Suite
+from benchharness.suite import MEASURES, DatasetReference, Suite
 
 T = TypeVar("T")
 # The lexical system that stands beside every decision.
@@ -151,7 +151,7 @@ class Bench:
         if model != LEXICAL:
             lexical = self.measure(suite, LEXICAL, base)
             found["bm25"] = {
-                name: float(values.mean()) for name, values in lexical.values.items()
+                name: estimate(values).value for name, values in lexical.values.items()
             } | {"description": lexical.details.get("bm25", "")}
         system = open_model(model, base)
         if is_encoder(system):
@@ -208,10 +208,17 @@ def measure(
     return bench.measure(suite, model, base or Path.cwd())
 
 
-def suite_of(reference: DatasetReference, models: Sequence[str], **fields: object) -> Suite:
+def suite_of(
+    reference: DatasetReference, models: Sequence[str], measures: Sequence[str] = MEASURES
+) -> Suite:
     """A suite around a data set that has none, named after the data."""
     named = dict(reference.options)
     words = [str(named[key]) for key in ("path", "package", "id", "corpus") if named.get(key)]
     last = words[0].rstrip("/").rsplit("/", 1)[-1] if words else reference.kind
     name = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in last)
-    return Suite(name=name.strip(".-_") or reference.kind, dataset=reference, models=models, **fields)  # type: ignore[arg-type]
+    return Suite(
+        name=name.strip(".-_") or reference.kind,
+        dataset=reference,
+        models=models,
+        measures=measures,
+    )

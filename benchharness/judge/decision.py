@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from benchharness.evaluation.result import Result
 from benchharness.judge.numbers import (
     TOLERANCE,
     format_count,
@@ -17,7 +16,10 @@ from benchharness.judge.numbers import (
 from benchharness.judge.power import queries_needed
 from benchharness.judge.statistics import estimate
 from benchharness.judge.verdict import Decision, Estimate
-from benchharness.suite import Thresholds
+
+if TYPE_CHECKING:
+    from benchharness.evaluation.result import Result
+    from benchharness.suite import Thresholds
 
 PLAIN = "recall@10"
 CAPPED = "capped recall@10"
@@ -25,7 +27,7 @@ CAPPED = "capped recall@10"
 _OUT_OF_REACH = 20
 _ORIGINS = {
     "llm": "the queries were written by an LLM, not by users",
-    "docstrings": "the queries are first sentences of docstrings, not users' words",
+    "docstrings": "the queries are docstring sentences, not users' words",
 }
 
 
@@ -50,7 +52,7 @@ def decide(
     why += _remarks(result, evidence or {}, measure, found)
     advice = _ADVICE[outcome] if result.trainable else _instead(result.model, outcome)
     if outcome == "undecided":
-        advice = f"{_reach(found, needed, straddled)}; {advice}"
+        advice = f"{_reach(needed, straddled)}; {advice}"
     used = {"tune": thresholds.tune, "skip": thresholds.skip}
     return Decision(
         outcome=outcome,
@@ -68,7 +70,7 @@ _ADVICE = {
     "tune": "fine-tune on queries and documents of this domain, judged out of fold with 5 folds",
     "optional": "look closer before you pay for it: a pilot with 5 folds shows what it would gain",
     "skip": "keep the model; a gate holds the level",
-    "undecided": "measure all labelled queries, and tune with 5 folds: the gain out of fold decides",
+    "undecided": "measure all labelled queries and tune with 5 folds, judged out of fold",
 }
 
 
@@ -143,51 +145,35 @@ def _remarks(result: Result, evidence: Mapping[str, object], measure: str, found
     return "".join(f"; {remark}" for remark in remarks)
 
 
-@dataclass(frozen=True)
-class Rival:
-    """BM25's value beside the model's, of the same measure."""
-
-    measure: str
-    bm25: float
-    model: float
-
-
-def bm25_beside(
-    evidence: Mapping[str, object], measure: str, value: float, plain: float | None = None
-) -> Rival | None:
-    """BM25's value of the measure that decides, or else of recall@10; None where neither is known.
-
-    value: the model's value of `measure`; plain: its recall@10.
-    """
-    bm25 = evidence.get("bm25")
-    if not isinstance(bm25, Mapping):
-        return None
-    for name, own in ((measure, value), (PLAIN, plain)):
-        rival = bm25.get(name)
-        if own is not None and isinstance(rival, int | float) and not isinstance(rival, bool):
-            return Rival(name, float(rival), own)
-    return None
-
-
 def _bm25_ahead(
     result: Result, evidence: Mapping[str, object], measure: str, found: Estimate
 ) -> str:
-    plain = estimate(result.values[PLAIN]).value
-    rival = bm25_beside(evidence, measure, found.value, plain)
-    if rival is None or not rival.bm25 > rival.model + TOLERANCE:
+    """That BM25 beats the model, by what decides, or by recall@10 where BM25 knows only that."""
+    bm25 = evidence.get("bm25")
+    if not isinstance(bm25, Mapping):
         return ""
-    bm25 = format_value(rival.bm25, against=(rival.model,))
-    model = format_value(rival.model, against=(rival.bm25,))
-    return f"BM25 is ahead of this model, {rival.measure} {bm25} against {model}"
+    name = measure if measure in bm25 else PLAIN
+    rival = bm25.get(name)
+    model = found.value if name == measure else estimate(result.values[PLAIN]).value
+    if not isinstance(rival, int | float) or not rival > model + TOLERANCE:
+        return ""
+    shown = format_value(rival, against=(model,)), format_value(model, against=(rival,))
+    return f"BM25 is ahead of this model, {name} {shown[0]} against {shown[1]}"
 
 
-def _reach(found: Estimate, needed: int | None, straddled: Sequence[float]) -> str:
+def _reach(needed: int | None, straddled: Sequence[float]) -> str:
     if not straddled:
         return "nothing to hold against the thresholds"
     threshold = format_threshold(straddled[0])
     if needed is None:
         return f"not with this suite: the value is too near {threshold} to be told from it"
-    return f"about {format_count(needed)} judged queries would tell it from {threshold}"
+    return f"about {format_count(_rough(needed))} judged queries would tell it from {threshold}"
+
+
+def _rough(number: int) -> int:
+    """The number rounded up to two significant digits: the estimate is no better than that."""
+    step = int(10 ** max(0, len(str(number)) - 2))
+    return -(-number // step) * step
 
 
 def _instead(model: str, outcome: str) -> str:

@@ -6,11 +6,10 @@ A further kind of gate registers its judge with `@judge.register(KindOfGate)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from functools import singledispatch
+from typing import TYPE_CHECKING
 
 from benchharness.errors import SuiteError
-from benchharness.evaluation.result import Result
 from benchharness.judge.numbers import (
     format_count,
     format_gap,
@@ -23,9 +22,18 @@ from benchharness.judge.verdict import Estimate, Verdict
 from benchharness.measures import parse_measure
 from benchharness.suite import FloorGate, Gate
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchharness.evaluation.result import Result
+
 
 @singledispatch
-def judge(gate: Gate, result: Result, estimates: Mapping[str, Estimate]) -> Verdict:
+def judge(
+    gate: Gate,
+    result: Result,  # noqa: ARG001  # what the judges of each kind are given
+    estimates: Mapping[str, Estimate],  # noqa: ARG001
+) -> Verdict:
     """The verdict of the gate on the result, by the judge of its kind.
 
     estimates: measure (spelled `recall@10`) -> Estimate of the same result.

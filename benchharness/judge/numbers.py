@@ -8,8 +8,11 @@ its true side. Numbers within 1e-12 of each other are the same number.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Sums of many floats differ in the last bits with the order of summation, never by this much.
 TOLERANCE = 1e-12

@@ -9,22 +9,21 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchharness.models.encoder import Encoder, Ranker, is_encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 _SAMPLE = 2_000
 _SEED = 20_260
 # One document of a megabyte must not outweigh the others.
 _CHARACTERS = 20_000
 _SHOWN = 10
-# A word begins with a letter. Scripts that are written without spaces have no words that a
-# pattern could find (kana, Han, Hangul syllables stay whole, Thai), so they are left out.
+# A word begins with a letter. In scripts that are written without spaces (Thai, Lao, Burmese,
+# Khmer, kana, Han) a pattern finds sentences, not words, so these are left out.
 _WORD = re.compile(r"[^\W\d_]\w*")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]")
 _LONGEST = 64

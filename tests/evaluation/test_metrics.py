@@ -52,12 +52,17 @@ DOCS = [f"d{number:02}" for number in range(20)]
     [
         ("recall@2", {"d00": 1, "d01": 1}, ["d05", "d00"], 1 / 2),
         ("recall@10", {"d00": 1, "gone": 1}, ["d00"], 1 / 2),
-        ("recall@10", {doc: 1 for doc in DOCS}, DOCS, 1 / 2),
+        ("recall@10", dict.fromkeys(DOCS, 1), DOCS, 1 / 2),
         ("precision@10", {"d00": 1}, ["d00"], 1 / 10),
         ("hit@1", {"d00": 1}, ["d01", "d00"], 0.0),
         ("mrr@10", {"d00": 1}, ["d01", "d02", "d00"], 1 / 3),
         ("mrr@2", {"d00": 1}, ["d01", "d02", "d00"], 0.0),
-        ("map@10", {"d00": 1, "d01": 1, "d02": 1, "d03": 1}, ["d00", "d09", "d01"], (1 + 2 / 3) / 4),
+        (
+            "map@10",
+            {"d00": 1, "d01": 1, "d02": 1, "d03": 1},
+            ["d00", "d09", "d01"],
+            (1 + 2 / 3) / 4,
+        ),
         (
             "ndcg@10",
             {"d00": 3, "d01": 2, "d02": 1},
@@ -95,14 +100,14 @@ def test_an_unanswered_query_counts_as_zero():
 
 
 def test_capped_recall_of_a_perfect_ranking_is_one():
-    seen = graded({"q": {doc: 1 for doc in DOCS}}, {"q": DOCS}, DOCS)
+    seen = graded({"q": dict.fromkeys(DOCS, 1)}, {"q": DOCS}, DOCS)
 
     assert metrics.capped_recall(seen, 10).tolist() == [1.0]
 
 
 def test_the_ceiling_is_what_a_perfect_ranker_reaches():
     """20 relevant documents cap recall@10 at 1/2; a dangling positive cannot be reached."""
-    qrels = {"a": {doc: 1 for doc in DOCS}, "b": {"d00": 1, "gone": 1}, "c": {"d01": 1}}
+    qrels = {"a": dict.fromkeys(DOCS, 1), "b": {"d00": 1, "gone": 1}, "c": {"d01": 1}}
 
     ceiling = metrics.recall_ceiling(relevance_of(qrels, DOCS), 10)
 
@@ -134,9 +139,7 @@ def test_measures_equal_trec_eval_on_ten_thousand_random_graded_runs():
         query_id: {doc_id: float(1000 - place) for place, doc_id in enumerate(docs)}
         for query_id, docs in ranking.items()
     }
-    top10 = {
-        query_id: dict(list(scores.items())[:10]) for query_id, scores in run.items()
-    }
+    top10 = {query_id: dict(list(scores.items())[:10]) for query_id, scores in run.items()}
     wanted = {"recall.10", "ndcg_cut.3,10", "map_cut.100", "P.10", "success.10"}
 
     theirs = pytrec_eval.RelevanceEvaluator(qrels, wanted).evaluate(run)

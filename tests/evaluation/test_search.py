@@ -48,9 +48,7 @@ def test_search_is_brute_force_for_every_block_size(problem, buffer_bytes, docum
     """Blocks bound memory; the ranking is the definition's, ties by row included."""
     queries, documents, k = problem
 
-    hits = search(
-        queries, documents, k, buffer_bytes=buffer_bytes, document_block=document_block
-    )
+    hits = search(queries, documents, k, buffer_bytes=buffer_bytes, document_block=document_block)
 
     assert as_pairs(hits) == brute_force(queries, documents, k)
 
@@ -144,14 +142,24 @@ def test_rank_breaks_ties_across_the_cut_by_row():
 
 
 @pytest.mark.parametrize(
-    ("dropped", "left"),
-    [(7, [5, 3]), (5, [7, 3]), (99, [7, 5]), (-1, [7, 5])],
-    ids=["first", "second", "not-retrieved", "none"],
+    ("dropped", "k", "left"),
+    [
+        (7, 2, [5, 3]),
+        (5, 2, [7, 3]),
+        (99, 2, [7, 5]),
+        (-1, 2, [7, 5]),
+        (-1, 3, [7, 5, 3]),
+        (5, 3, [7, 3, -1]),
+    ],
+    ids=["first", "second", "not-retrieved", "none", "small-corpus", "small-corpus-dropped"],
 )
-def test_drop_takes_one_document_out_and_keeps_the_order(dropped, left):
+def test_drop_takes_one_document_out_and_keeps_the_order(dropped, k, left):
     hits = Hits(np.array([[7, 5, 3]]), np.array([[3.0, 2.0, 1.0]], dtype=np.float32))
 
-    assert drop(hits, np.array([dropped])).rows.tolist() == [left]
+    found = drop(hits, np.array([dropped]), k)
+
+    assert found.rows.tolist() == [left]
+    assert (found.scores[found.rows < 0] == -np.inf).all()
 
 
 def test_ties_at_counts_equal_scores_on_both_sides_of_the_cut():
