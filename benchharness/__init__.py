@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchharness.data.references import beir, docstrings, hub, ir_datasets, jsonl, trec
     from benchharness.errors import BenchError
-    from benchharness.judge.bench import decide, measure
+    from benchharness.judge.bench import measure
+    from benchharness.judge.decision import decide
     from benchharness.suite import Gate, Suite, Thresholds
 
 __all__ = [
@@ -35,7 +36,7 @@ _HOMES = {
     "Suite": "benchharness.suite",
     "Thresholds": "benchharness.suite",
     "beir": "benchharness.data.references",
-    "decide": "benchharness.judge.bench",
+    "decide": "benchharness.judge.decision",
     "docstrings": "benchharness.data.references",
     "hub": "benchharness.data.references",
     "ir_datasets": "benchharness.data.references",

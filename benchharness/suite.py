@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from benchharness.errors import SuiteError, did_you_mean
 from benchharness.measures import Measure, parse_measure
 
+# What a suite measures that names no measures.
+MEASURES = ("recall@10", "ndcg@10", "mrr@10")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -138,7 +140,7 @@ class Suite:
     name: str
     dataset: DatasetReference
     models: Sequence[str]
-    measures: Sequence[str] = ("recall@10", "ndcg@10", "mrr@10")
+    measures: Sequence[str] = MEASURES
     gates: Sequence[Gate] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     depth: int = 100

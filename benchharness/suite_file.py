@@ -67,7 +67,7 @@ def _bindings(path: Path) -> tuple[dict[str, int], set[str]]:
     """(line of the first binding of each name, names imported from other suite files)."""
     lines: dict[str, int] = {}
     foreign: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in _module_level(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom):
             origin = (node.module or "").rpartition(".")[2]
             for alias in node.names:
@@ -80,9 +80,21 @@ def _bindings(path: Path) -> tuple[dict[str, int], set[str]]:
     return lines, foreign
 
 
+def _module_level(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes outside functions and classes, in order of the text."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(
+            child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+        ):
+            yield child
+            yield from _module_level(child)
+
+
 def line_in(path: Path, trace: TracebackType | None) -> int | None:
     """The innermost line of `path` in a traceback, counted from 1; None where it is not there."""
-    lines = [line for frame, line in traceback.walk_tb(trace) if _is(frame.f_code.co_filename, path)]
+    lines = [
+        line for frame, line in traceback.walk_tb(trace) if _is(frame.f_code.co_filename, path)
+    ]
     return lines[-1] if lines else None
 
 

@@ -8,12 +8,13 @@ of the file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -41,9 +42,7 @@ class Qrels:
         return len(self.query_ids)
 
     @classmethod
-    def of(
-        cls, rows: Iterable[tuple[str, str, int, int]], source: str = ""
-    ) -> Qrels:
+    def of(cls, rows: Iterable[tuple[str, str, int, int]], source: str = "") -> Qrels:
         """The qrels of (query_id, doc_id, relevance, line) rows in any order, without repeats."""
         import numpy as np
 
@@ -137,7 +136,7 @@ class Dataset:
         positive = np.flatnonzero(self.qrels.relevance > 0)
         names = [self.qrels.query_ids[row] for row in positive.tolist()]
         query_ids = tuple(dict.fromkeys(names))  # qrels are in order of query_id already
-        counts = {query_id: 0 for query_id in query_ids}
+        counts = dict.fromkeys(query_ids, 0)
         for name in names:
             counts[name] += 1
         starts = np.concatenate(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchharness.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _GRADE = re.compile(r"([+-]?[0-9]+)(?:\.0*)?", re.ASCII)
 _LARGEST_GRADE = 2**31 - 1
@@ -96,7 +98,7 @@ def with_title(title: str, text: str) -> str:
 
 
 def whole_characters(value: str, name: str, where: str) -> str:
-    """`value` itself; raises DataError where it holds half of a surrogate pair (`"\\ud800"`)."""
+    """`value` itself; raises DataError where it holds half of a surrogate pair of Unicode."""
     if not value.isascii():
         try:
             value.encode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.data.fields import grade, identifier, identifier_of, json_record
@@ -11,6 +9,9 @@ from benchharness.data.lines import numbered_lines
 from benchharness.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
     from benchharness.data.dataset import Qrels
 
 Judgment = tuple[str, str, int, int]  # query_id, doc_id, relevance, line
@@ -82,7 +83,9 @@ def read_any(path: Path) -> Iterator[Judgment]:
     return iter(())
 
 
-def collect(judgments: Iterable[Judgment], source: str) -> tuple[Qrels, tuple[tuple[str, int], ...]]:
+def collect(
+    judgments: Iterable[Judgment], source: str
+) -> tuple[Qrels, tuple[tuple[str, int], ...]]:
     """The qrels of judgments in any order, and what was left out.
 
     The same judgment given twice is counted once. Raises DataError, naming both lines, where one
@@ -112,7 +115,8 @@ def collect(judgments: Iterable[Judgment], source: str) -> tuple[Qrels, tuple[tu
 def _is_header(cells: list[str]) -> bool:
     """Whether a first line names its columns; only known names count, so that no row is lost."""
     named = [cell.strip().lower() for cell in cells]
-    return named[0] in _QUERY_NAMES or (len(named) == 3 and named[2] in _GRADE_NAMES)
+    numeric = named[-1].lstrip("+-").replace(".", "", 1).isdigit()
+    return not numeric and (named[0] in _QUERY_NAMES or named[-1] in _GRADE_NAMES)
 
 
 def _ids(query_id: str, doc_id: str, where: str) -> tuple[str, str]:

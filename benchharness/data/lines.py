@@ -5,12 +5,17 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from benchharness.errors import DataError, MissingDependency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from _typeshed import WriteableBuffer as Buffer
+    from zstandard import ZstdDecompressor
 
 COMPRESSED = (".gz", ".zst")
 
@@ -93,12 +98,46 @@ def _zstandard(path: Path) -> Iterator[BinaryIO]:
     try:
         import zstandard
     except ImportError as error:
-        raise MissingDependency.of("zstandard", extra="zstd", wanted_for=f"reading {path}") from error
+        raise MissingDependency.of(
+            "zstandard", extra="zstd", wanted_for=f"reading {path}"
+        ) from error
     with path.open("rb") as packed:
-        decompressor = zstandard.ZstdDecompressor()
-        # Files made by several threads or by concatenation hold more than one frame.
-        frames = decompressor.stream_reader(packed, read_across_frames=True)
         try:
-            yield cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", frames)))
+            yield cast("BinaryIO", io.BufferedReader(_Frames(packed, zstandard.ZstdDecompressor())))
         except zstandard.ZstdError as error:
             raise EOFError(str(error)) from error
+
+
+class _Frames(io.RawIOBase):
+    """The content of a Zstandard file of one or more frames.
+
+    The library's own reader takes the end of a truncated file for the end of the data, which
+    would silently lose documents.
+    """
+
+    def __init__(self, packed: BinaryIO, decompressor: ZstdDecompressor) -> None:
+        self._packed = packed
+        self._decompressor = decompressor
+        self._frame = decompressor.decompressobj()
+        self._unread = b""  # packed bytes behind the end of a frame
+        self._inside = False  # whether a frame was begun and not ended
+        self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        while not self._ready:
+            packed = self._unread or self._packed.read(1 << 16)
+            if not packed:
+                if self._inside:
+                    raise EOFError("it ends inside a compressed frame")
+                return 0
+            self._ready, self._unread, self._inside = self._frame.decompress(packed), b"", True
+            if self._frame.eof:
+                self._unread, self._inside = self._frame.unused_data, False
+                self._frame = self._decompressor.decompressobj()
+        count = min(len(view), len(self._ready))
+        view[:count], self._ready = self._ready[:count], self._ready[count:]
+        return count

@@ -12,13 +12,15 @@ import mmap
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from benchharness.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 _BLOCK_ROWS = 8192  # rows that are Python strings at the same time while a table is walked
@@ -34,7 +36,7 @@ class TextColumn(Sequence[str]):
     Python only while it is asked for: `column[7]`, `column[10:20]` (a list), `column.take(rows)`.
     """
 
-    def __init__(self, chunks: Sequence[Any], order: NDArray[np.int64]) -> None:
+    def __init__(self, chunks: Sequence[pa.Array], order: NDArray[np.int64]) -> None:
         import numpy as np
 
         self._chunks = list(chunks)
@@ -106,7 +108,7 @@ class TextTable:
         texts: TextColumn,
         lines: NDArray[np.int64],
         *,
-        id_array: Any,
+        id_array: pa.Array,
         source: str = "",
         repeated: int = 0,
         repeated_at: tuple[tuple[str, int], ...] = (),
@@ -191,8 +193,8 @@ class TextTableBuilder:
         self._texts: list[str] = []
         self._new_lines: list[int] = []
         self._pending_bytes = 0
-        self._id_chunks: list[Any] = []
-        self._text_chunks: list[Any] = []  # in memory, until they are spilled
+        self._id_chunks: list[pa.Array] = []
+        self._text_chunks: list[pa.Array] = []  # in memory, until they are spilled
         self._line_chunks: list[NDArray[np.int64]] = []
         self._kept_bytes = 0
         self._spill: _Spill | None = None
@@ -229,7 +231,7 @@ class TextTableBuilder:
         in_order = ids.take(pa.array(order))
         repeats = _repeats(in_order)
         texts = TextColumn(self._text_chunks, order)
-        repeated_at = ()
+        repeated_at: tuple[tuple[str, int], ...] = ()
         if len(repeats):
             _refuse_different(repeats, in_order, texts, lines[order], source)
             repeated_at = tuple(
@@ -277,7 +279,7 @@ class _Spill:
         import pyarrow as pa
 
         try:
-            self._file = tempfile.TemporaryFile(dir=folder)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         except OSError as error:
             raise DataError(
                 f"no temporary file can be made for a large corpus: {error.strerror}",
@@ -287,12 +289,12 @@ class _Spill:
         schema = pa.schema([("text", pa.large_string())])
         self._writer = pa.ipc.new_file(self._file, schema)
 
-    def write(self, texts: Any) -> None:
+    def write(self, texts: pa.Array) -> None:
         import pyarrow as pa
 
         self._writer.write_batch(pa.record_batch([texts], names=["text"]))
 
-    def mapped(self) -> list[Any]:
+    def mapped(self) -> list[pa.Array]:
         """The written columns; they hold the map, and the map outlives the closed file."""
         import pyarrow as pa
 
@@ -304,7 +306,7 @@ class _Spill:
         return [reader.get_batch(n).column(0) for n in range(reader.num_record_batches)]
 
 
-def _arrow(values: list[str], ids: list[str]) -> Any:
+def _arrow(values: list[str], ids: list[str]) -> pa.Array:
     import pyarrow as pa
 
     try:
@@ -326,7 +328,7 @@ def _encodable(value: str) -> bool:
     return True
 
 
-def _repeats(in_order: Any) -> NDArray[np.int64]:
+def _repeats(in_order: pa.Array) -> NDArray[np.int64]:
     """The rows whose id equals that of the row before."""
     import numpy as np
     import pyarrow.compute as pc
@@ -339,7 +341,7 @@ def _repeats(in_order: Any) -> NDArray[np.int64]:
 
 def _refuse_different(
     repeats: NDArray[np.int64],
-    in_order: Any,
+    in_order: pa.Array,
     texts: TextColumn,
     lines: NDArray[np.int64],
     source: str,

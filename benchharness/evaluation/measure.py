@@ -70,9 +70,12 @@ def measure_system(
     Every judged query with a relevant document counts, in order of query_id; one without a text
     or without an answer counts as 0. The run keeps `depth` documents (at least the largest
     cut-off), in order of (-score, doc_id). `limit` keeps that many queries, chosen by a hash of
-    their ids. Raises ModelError where vectors are not finite or have a wrong dimension.
+    their ids; a limit that leaves nothing out is none. Raises ModelError where vectors are not
+    finite or have a wrong dimension.
     """
     clock = _Clock()
+    if limit is not None and limit >= len(dataset.relevance):
+        limit = None  # nothing is left out
     relevance = _limited(dataset.relevance, limit)
     depth = max([depth, DECISION_CUT, *(measure.k or 0 for measure in measures)])
     asked = [row for row, query in enumerate(relevance.query_ids) if query in dataset.queries]
@@ -121,7 +124,7 @@ def _limited(relevance: Relevance, limit: int | None) -> Relevance:
     """The judgments of `limit` queries, the smallest by a hash of their ids: seeded, stable."""
     import numpy as np
 
-    if limit is None or limit >= len(relevance):
+    if limit is None:
         return relevance
     digests = [hashlib.sha256(query_id.encode()).hexdigest() for query_id in relevance.query_ids]
     chosen = sorted(sorted(range(len(digests)), key=digests.__getitem__)[:limit])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Column = NDArray[np.float64]
+
 
 @dataclass(frozen=True, eq=False)
 class Graded:
@@ -73,7 +75,7 @@ def capped_recall(graded: Graded, k: int) -> NDArray[np.float64]:
     """hits / min(k, relevant) for each query: what a perfect ranker reaches is always 1."""
     import numpy as np
 
-    return _hits(graded, k).sum(axis=1) / np.minimum(graded.relevant, k)
+    return _sum(_hits(graded, k)) / np.minimum(graded.relevant, k)
 
 
 def recall_ceiling(relevance: Relevance, k: int) -> float:
@@ -87,55 +89,61 @@ def recall_ceiling(relevance: Relevance, k: int) -> float:
     return math.fsum(np.minimum(reachable, k) / counts) / len(counts)
 
 
-def _hits(graded: Graded, k: int) -> NDArray[np.float64]:
+def _hits(graded: Graded, k: int) -> Column:
+    """[n, k] 1.0 where the document at that rank is relevant, else 0.0."""
     import numpy as np
 
-    return (graded.grades[:, :k] > 0).astype(np.float64)
+    hits: Column = (graded.grades[:, :k] > 0).astype(np.float64)
+    return hits
 
 
-def _recall(graded: Graded, k: int) -> NDArray[np.float64]:
-    return _hits(graded, k).sum(axis=1) / graded.relevant
+def _recall(graded: Graded, k: int) -> Column:
+    return _sum(_hits(graded, k)) / graded.relevant
 
 
-def _precision(graded: Graded, k: int) -> NDArray[np.float64]:
-    return _hits(graded, k).sum(axis=1) / k
+def _precision(graded: Graded, k: int) -> Column:
+    return _sum(_hits(graded, k)) / k
 
 
-def _hit(graded: Graded, k: int) -> NDArray[np.float64]:
+def _hit(graded: Graded, k: int) -> Column:
     import numpy as np
 
-    return _hits(graded, k).any(axis=1).astype(np.float64)
+    found: Column = _hits(graded, k).any(axis=1).astype(np.float64)
+    return found
 
 
-def _mrr(graded: Graded, k: int) -> NDArray[np.float64]:
-    import numpy as np
-
+def _mrr(graded: Graded, k: int) -> Column:
     hits = _hits(graded, k)
     first = hits.argmax(axis=1)
-    return np.where(hits.any(axis=1), 1.0 / (first + 1), 0.0)
+    reciprocal: Column = hits.any(axis=1) / (first + 1.0)
+    return reciprocal
 
 
-def _map(graded: Graded, k: int) -> NDArray[np.float64]:
+def _map(graded: Graded, k: int) -> Column:
     import numpy as np
 
     hits = _hits(graded, k)
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    return (precision * hits).sum(axis=1) / graded.relevant
+    return _sum(precision * hits) / graded.relevant
 
 
-def _ndcg(graded: Graded, k: int) -> NDArray[np.float64]:
+def _ndcg(graded: Graded, k: int) -> Column:
     return _dcg(graded.grades, k) / _dcg(graded.ideal, k)
 
 
-def _dcg(gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+def _dcg(gains: Column, k: int) -> Column:
     import numpy as np
 
     cut = gains[:, :k]
-    gain: NDArray[np.float64] = (cut / np.log2(np.arange(2, cut.shape[1] + 2))).sum(axis=1)
-    return gain
+    return _sum(cut / np.log2(np.arange(2, cut.shape[1] + 2)))
 
 
-_FORMULAS: dict[str, Callable[[Graded, int], NDArray[np.float64]]] = {
+def _sum(matrix: Column) -> Column:
+    total: Column = matrix.sum(axis=1)
+    return total
+
+
+_FORMULAS: dict[str, Callable[[Graded, int], Column]] = {
     "recall": _recall,
     "ndcg": _ndcg,
     "mrr": _mrr,

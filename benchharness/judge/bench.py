@@ -18,7 +18,7 @@ from benchharness.data.load import load
 from benchharness.errors import BenchError
 from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
-from benchharness.judge.decision import decide
+from benchharness.judge.decision import CAPPED, decide
 from benchharness.judge.gates import judge
 from benchharness.judge.preflight import preflight, stop_on_errors, truncation
 from benchharness.judge.statistics import estimate
@@ -150,9 +150,11 @@ class Bench:
         found: dict[str, object] = {}
         if model != LEXICAL:
             lexical = self.measure(suite, LEXICAL, base)
+            columns = {**lexical.values, CAPPED: lexical.capped_recall}
             found["bm25"] = {
-                name: estimate(values).value for name, values in lexical.values.items()
-            } | {"description": lexical.details.get("bm25", "")}
+                "description": lexical.details.get("bm25", ""),
+                **{name: estimate(values).value for name, values in columns.items()},
+            }
         system = open_model(model, base)
         if is_encoder(system):
             tokens = token_evidence(dataset.corpus.texts, system)

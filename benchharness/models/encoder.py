@@ -8,11 +8,12 @@ that changes their output.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from typing_extensions import TypeIs
 
 Role = Literal["query", "document"]
 
@@ -90,6 +91,6 @@ class Ranker(Protocol):
         ...
 
 
-def is_encoder(system: Encoder | Ranker) -> TypeGuard[Encoder]:
+def is_encoder(system: Encoder | Ranker) -> TypeIs[Encoder]:
     """Whether the system turns texts into vectors; asks for no property, so it costs nothing."""
     return hasattr(type(system), "encode")

@@ -1,6 +1,7 @@
 """The one pipeline: from a dataset and a system to values query by query."""
 
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ class Compass:
     max_length = None
     fingerprint = "0" * 64
     encode_path = "by hand"
-    details: dict[str, str] = {}
+    details = MappingProxyType({})
 
     def encode(self, texts, role):
         rows = [[float(part) for part in text.split()] or [0.0, 0.0] for text in texts]
@@ -148,6 +149,10 @@ def test_a_limit_keeps_the_same_queries_every_time_and_is_on_the_result():
     assert first.query_ids != tuple(sorted(words))[:7], "chosen by a hash, not by name"
 
 
+def test_a_limit_that_leaves_nothing_out_is_none():
+    assert measure(TOY, limit=3).limit is None
+
+
 def test_cold_and_warm_caches_give_the_same_result(tmp_path: Path):
     cache = EmbeddingCache(tmp_path)
     texts = {f"d{n}": f"word{n % 7} word{n % 11} end" for n in range(100)}
@@ -165,8 +170,8 @@ def test_the_run_is_as_deep_as_the_largest_cut_off():
     texts = {f"d{n:03}": "1 0" for n in range(50)}
     data = dataset(texts, {"q": "1 0"}, {"q": {"d001": 1}})
 
-    result = measure_system(
-        data, Compass(), [parse_measure("recall@20")], name="t", cache=EmbeddingCache.none(), depth=1
-    )
+    measures, cache = [parse_measure("recall@20")], EmbeddingCache.none()
+
+    result = measure_system(data, Compass(), measures, name="t", cache=cache, depth=1)
 
     assert len(result.run.doc_ids[0]) == 20

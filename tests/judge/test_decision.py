@@ -60,6 +60,7 @@ def test_ends_on_the_thresholds_are_optional(make_result, share):
 
     assert decide(result, Thresholds(low, high), {}).outcome == "optional"
     assert decide(result, Thresholds(high, 1.0), {}).outcome == "undecided"
+    assert decide(result, Thresholds(0.1, low), {}).outcome == "undecided"
 
 
 def test_undecided_says_how_many_queries_would_decide(make_result, share):
@@ -79,6 +80,8 @@ def test_undecided_names_both_thresholds(make_result, share):
 
     assert decision.why.endswith("reaches across 0.65 and 0.80")
     assert "tell it from 0.65" in decision.advice
+    low, high = decision.estimate.ci95
+    assert decision.queries_needed == int(50 * ((high - low) / 2 / (0.72 - 0.65)) ** 2) + 1
 
 
 @pytest.mark.parametrize("ones", [651, 650])

@@ -81,6 +81,15 @@ def test_ceiling_ends_the_interval():
     assert found.ceiling == 0.027
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_rounding_never_puts_the_mean_outside(value):
+    """All queries lost, or all won: the formula's end may miss 0 or 1 by a last bit."""
+    for n in range(1, 400):
+        low, high = estimate([value] * n).ci95
+
+        assert low <= value <= high
+
+
 def test_no_query_is_an_error():
     """A mean of nothing is not 0."""
     with pytest.raises(DataError, match="no judged query"):

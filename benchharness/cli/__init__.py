@@ -1,0 +1,222 @@
+"""The command `benchharness`: what pytest does for suites, for one question at a time.
+
+Exit codes: 0 pass, 1 a gate failed, 2 wrong usage or input, 3 internal error (with its
+traceback), 4 nothing comparable, 10 inconclusive where asked to fail; 130 after Ctrl-C.
+
+Only argparse is imported here: `benchharness --help` starts as fast as Python does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from benchharness.errors import BenchError
+
+PASS, GATE_FAILED, WRONG_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
+# What a shell reports of a program that wrote into a closed pipe (128 + SIGPIPE).
+PIPE_CLOSED = 141
+
+_TASK = "what to measure: a suite, or any data set with the models to measure on it"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command line `argv` (default: this process's)."""
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        code = command(arguments)
+        sys.stdout.flush()
+    except BenchError as error:
+        return _refuse(error, as_json=arguments.json)
+    except BrokenPipeError:
+        # Python flushes stdout once more when it exits, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; every finished embedding is kept in the cache\n")
+        return INTERRUPTED
+    except Exception:  # the outermost boundary: a defect keeps its traceback and gets its own code
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write("\nThis is a defect of benchharness, not of your input.\n")
+        return INTERNAL_ERROR
+    return code
+
+
+def _refuse(error: BenchError, *, as_json: bool) -> int:
+    if as_json:
+        from benchharness.cli.output import write_json
+
+        write_json(
+            {
+                "status": error.status,
+                "message": error.message,
+                "where": error.where,
+                "remedy": error.remedy,
+            }
+        )
+    sys.stderr.write(f"benchharness: {error}\n")
+    return WRONG_INPUT
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchharness",
+        description="Measure embedding models on your retrieval task, decide, gate.",
+        epilog="Suites run under pytest: pytest suites/",
+    )
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_lint(commands)
+    _add_measure(commands)
+    _add_decide(commands)
+    _add_cache(commands)
+    _add_doctor(commands)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for, not at every start."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(nargs=0, help="print the version", **options)  # type: ignore[arg-type]
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"benchharness {version('benchharness')}\n")
+        parser.exit()
+
+
+def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "lint", _lint, "say what is wrong or odd with the data of a suite")
+    _add_task(parser, "default: every suite in ./suites")
+
+
+def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "measure", _measure, "measure models and judge their gates")
+    _add_task(parser, "looked up in ./suites")
+    _add_measuring(parser)
+    parser.add_argument(
+        "--gate",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help='a floor, such as "recall@10>=0.65"; repeat for more',
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder of verdict.json and the files beside it (default: .benchharness/report)",
+    )
+
+
+def _add_decide(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "decide", _decide, "say whether fine-tuning would pay, and why")
+    parser.add_argument(
+        "result",
+        nargs="?",
+        metavar="DIR",
+        help="a folder with a verdict.json, in place of measuring",
+    )
+    _add_task(parser, "looked up in ./suites")
+    _add_measuring(parser)
+    parser.add_argument("--out", metavar="DIR", help="also write the report to this folder")
+
+
+def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cache = commands.add_parser("cache", help="look at the embedding cache, or make it smaller")
+    parts = cache.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _command(parts, "info", _cache_info, "where the cache is and what is in it")
+    prune = _command(parts, "prune", _cache_prune, "delete what was used least recently")
+    how = prune.add_mutually_exclusive_group()
+    how.add_argument("--max-size", metavar="SIZE", help="keep at most this much, such as 5GB")
+    how.add_argument("--all", action="store_true", help="delete everything")
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    _command(commands, "doctor", _doctor, "check this machine and installation")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_task(parser: argparse.ArgumentParser, suites: str) -> None:
+    task = parser.add_argument_group("task", _TASK)
+    which = task.add_mutually_exclusive_group()
+    which.add_argument("--suite", metavar="NAME|FILE", help=f"a suite ({suites}) or a suite file")
+    which.add_argument(
+        "--data", metavar="KIND:PLACE", help="a data set: beir:DIR, docstrings:PACKAGE, hub:ID …"
+    )
+    task.add_argument(
+        "--split", metavar="NAME", default="test", help="split of --data (default: test)"
+    )
+    task.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="a model, such as minilm; repeat for more; replaces the suite's own",
+    )
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--measures", metavar="LIST", help="of --data (default: recall@10,ndcg@10,mrr@10)"
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="measure only N queries; judges no gate"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+
+
+# Each command imports its module when it runs.
+
+
+def _lint(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.linting import lint
+
+    return lint(arguments)
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.measuring import measure
+
+    return measure(arguments)
+
+
+def _decide(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.deciding import decide
+
+    return decide(arguments)
+
+
+def _cache_info(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.caching import info
+
+    return info(arguments)
+
+
+def _cache_prune(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.caching import prune
+
+    return prune(arguments)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.doctor import doctor
+
+    return doctor(arguments)

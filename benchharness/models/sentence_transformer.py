@@ -1,0 +1,271 @@
+"""The encoder of a sentence-transformers model that lies on this machine.
+
+Everything but `encode` and `load_sentence_transformer` works without torch: what a spec means,
+its fingerprint and its token counts are known before a weight is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from benchharness.errors import ModelError, UsageError
+from benchharness.models.batches import ACCELERATOR, CPU, UNPADDED, Budget, cut, take, windows
+from benchharness.models.blueprint import Blueprint
+from benchharness.models.encoder import Role
+from benchharness.models.runtime import prepare_torch
+from benchharness.models.spec import EncoderOptions
+from benchharness.models.tokens import TokenCounter, count_all, fast_counter, slow_counter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sentence_transformers import SentenceTransformer
+
+# Raised whenever the code here changes what a model gives; part of every fingerprint.
+ENCODE_VERSION = "sentence-transformers/1"
+_LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers")
+
+
+class SentenceTransformerEncoder:
+    """The `Encoder` of a `Blueprint` with options.
+
+    Vectors are of length 1 where the model compares by cosine, and as the model gives them where
+    it compares by dot product. Raises UsageError for a `dim` above the model's, ModelError for a
+    `max_length` above what it can read.
+    """
+
+    trainable = True
+
+    def __init__(self, spec: str, blueprint: Blueprint, options: EncoderOptions) -> None:
+        self.spec = spec
+        self.options = options
+        self._blueprint = blueprint
+        self._loaded: SentenceTransformer | None = None
+        self._splits = 0  # how often batches had to be halved because memory ran out
+        _check_dim(spec, options.dim, blueprint.dim)
+        limit = blueprint.position_limit
+        if options.max_length is not None and limit is not None and options.max_length > limit:
+            raise ModelError(
+                f"max_length={options.max_length} is above the {limit} positions of the model",
+                where=spec,
+                remedy=f"use at most @max_length={limit}",
+            )
+
+    # --- facts, without torch -------------------------------------------------------------------
+
+    @property
+    def max_length(self) -> int | None:
+        chosen = self.options.max_length
+        return self._blueprint.max_length if chosen is None else chosen
+
+    @property
+    def dim(self) -> int | None:
+        """Components of a vector; None where only the loaded model knows."""
+        return self._blueprint.dim if self.options.dim is None else self.options.dim
+
+    @cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """Role -> what is put before each text; the options come before the model's own."""
+        given = {"query": self.options.query_prompt, "document": self.options.document_prompt}
+        own = self._blueprint.prompts
+        return {role: own.get(role, "") if new is None else new for role, new in given.items()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the model's files, the options in force and the way of encoding.
+
+        An option that repeats the model's own value changes nothing; neither do the path and
+        the device.
+        """
+        identity = {
+            "encode": ENCODE_VERSION,
+            "content": self._blueprint.content(),
+            "dim": self.dim,
+            "max_length": self.max_length,
+            "dtype": self.options.dtype,
+            "prompts": dict(self.prompts),
+            "pooling": self._blueprint.pooling,
+            "similarity": self._blueprint.similarity,
+        }
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        found = {
+            "kind": "sentence-transformers",
+            "dimension": "known once loaded" if self.dim is None else str(self.dim),
+            "max length": "no limit" if self.max_length is None else f"{self.max_length} tokens",
+            "pooling": self._blueprint.pooling,
+            "similarity": self._blueprint.similarity,
+            "dtype": self.options.dtype,
+            "query prompt": self.prompts["query"],
+            "document prompt": self.prompts["document"],
+        }
+        if self._blueprint.tokenizer is None:
+            found["tokenizer"] = "loaded through transformers (there is no tokenizer.json)"
+        return found
+
+    @property
+    def encode_path(self) -> str:
+        """Device, threads, library versions and batch plan; the device is known once loaded."""
+        device = self.options.device or "device chosen by torch"
+        budget: object = "not loaded"
+        if self._loaded is not None:
+            torch = prepare_torch()
+            place = self._loaded.device
+            device = str(place)
+            if place.type == "cpu":
+                kernels = torch.backends.cpu.get_cpu_capability()
+                device += f" ({kernels}, {torch.get_num_threads()} threads)"
+            budget = self._budget(self._loaded)
+        path = [device, *(f"{name} {metadata.version(name)}" for name in _LIBRARIES), str(budget)]
+        if self._splits:
+            path.append(f"halved {self._splits} times because memory ran out")
+        return ", ".join(path)
+
+    # --- tokens ---------------------------------------------------------------------------------
+
+    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        return count_all(self._counter, texts, special=self._blueprint.special_tokens)
+
+    def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
+        return count_all(self._counter, words, special=False)
+
+    @cached_property
+    def _counter(self) -> TokenCounter:
+        blueprint = self._blueprint
+        if blueprint.tokenizer is not None:
+            return fast_counter(blueprint.tokenizer, lower_case=blueprint.lower_case)
+        if blueprint.slow_tokenizer is not None:
+            return slow_counter(blueprint.slow_tokenizer())
+        raise ModelError("the model has no tokenizer", where=self.spec, remedy="save it again")
+
+    # --- vectors --------------------------------------------------------------------------------
+
+    def load_sentence_transformer(self) -> SentenceTransformer:
+        """A new SentenceTransformer with the options in force, such as one to be fine-tuned.
+
+        Its `truncate_dim` is set where `dim` was given. Raises ModelError where the libraries
+        cannot load it, or where it turns out to have fewer components than `dim` asks for.
+        """
+        model = self._blueprint.load(self.options)
+        if self.max_length is not None:
+            _set_length(model, self.max_length)
+        _check_dim(self.spec, self.options.dim, model.get_embedding_dimension())
+        if self.options.dim is not None:
+            model.truncate_dim = self.options.dim
+        return model
+
+    def encode(
+        self, texts: Sequence[str], role: Role
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Finished batches as (positions, vectors); see `benchharness.models.batches`.
+
+        Raises ModelError where the model cannot be loaded, gives vectors of another dimension,
+        or where a single text does not fit into the device's memory.
+        """
+        import numpy as np
+
+        if not len(texts):
+            return
+        model = self._model()
+        budget = self._budget(model)
+        prompt = self.prompts[role]
+        for window in windows(texts):
+            strings = take(texts, window)
+            counts = self.token_counts([prompt + text for text in strings])
+            if self.max_length is not None:
+                counts = np.minimum(counts, self.max_length)
+            for batch in cut(strings, counts, budget):
+                vectors = self._vectors(model, [strings[row] for row in batch.tolist()], role)
+                yield window[batch], vectors
+
+    def _model(self) -> SentenceTransformer:
+        if self._loaded is None:
+            self._loaded = self.load_sentence_transformer()
+        return self._loaded
+
+    def _budget(self, model: SentenceTransformer) -> Budget:
+        if not self._blueprint.padded:
+            return UNPADDED
+        return CPU if model.device.type == "cpu" else ACCELERATOR
+
+    def _vectors(
+        self, model: SentenceTransformer, texts: list[str], role: Role
+    ) -> NDArray[np.float32]:
+        """The vectors of one batch, in halves where the device's memory runs out."""
+        import numpy as np
+
+        torch = prepare_torch()
+        try:
+            raw = self._forward(model, texts, role)
+        except torch.OutOfMemoryError as error:
+            if len(texts) == 1:
+                raise ModelError(
+                    f"a text of {len(texts[0])} characters does not fit into the memory of "
+                    f"{model.device}",
+                    where=self.spec,
+                    remedy="lower @max_length, use @dtype=bfloat16, or @device=cpu",
+                ) from error
+            raw = None
+        if raw is None:  # outside of the handler, so that the failed batch's tensors are freed
+            self._splits += 1
+            torch.cuda.empty_cache()
+            half = len(texts) // 2
+            parts = [self._vectors(model, part, role) for part in (texts[:half], texts[half:])]
+            return np.concatenate(parts)
+        vectors = np.asarray(raw, dtype=np.float32)
+        if vectors.ndim != 2 or (self.dim is not None and vectors.shape[1] != self.dim):
+            raise ModelError(
+                f"the model gave {vectors.shape[-1]} components where its files say {self.dim}",
+                where=self.spec,
+                remedy="save the model again",
+            )
+        return _unit(vectors) if self._blueprint.similarity == "cosine" else vectors
+
+    def _forward(
+        self, model: SentenceTransformer, texts: list[str], role: Role
+    ) -> NDArray[np.float32]:
+        encode = model.encode_query if role == "query" else model.encode_document
+        return encode(
+            texts,
+            prompt=self.prompts[role],
+            batch_size=len(texts),
+            show_progress_bar=False,
+            convert_to_numpy=True,
+            truncate_dim=self.options.dim,
+        )
+
+
+def _check_dim(spec: str, asked: int | None, has: int | None) -> None:
+    if asked is not None and has is not None and asked > has:
+        raise UsageError(
+            f"dim={asked} is above the model's {has}",
+            where=spec,
+            remedy=f"use @dim={has} or less, or leave it out",
+        )
+
+
+def _set_length(model: SentenceTransformer, length: int) -> None:
+    """Sets what is read of a text; a bag of tokens only has its tokenizer to cut with."""
+    first: Any = model[0]
+    if type(first).__name__ == "StaticEmbedding":
+        first.tokenizer.enable_truncation(length)
+    else:
+        model.max_seq_length = length
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors at length 1, in double precision; a zero vector stays zero."""
+    import numpy as np
+
+    exact = vectors.astype(np.float64)
+    norms = np.sqrt((exact * exact).sum(axis=1, keepdims=True))
+    norms[norms == 0] = 1.0
+    unit: NDArray[np.float32] = (exact / norms).astype(np.float32)
+    return unit

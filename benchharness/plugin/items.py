@@ -1,0 +1,226 @@
+"""What pytest collects: a suite file, its suites, and one item for each gate and model.
+
+    suites/suite_faq.py::support-faq::floor-recall@10[minilm@max_length=128]
+
+Collecting reads no data and opens no model. An item measures in its setup, so that trouble with
+data or a model is an error of the item and not a failed gate, and judges in its call.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from benchharness.errors import BenchError
+from benchharness.plugin.session import Collected, bench_session
+from benchharness.plugin.texts import BenchWarning, GateFailed, plain_repr
+from benchharness.suite_file import FoundSuite, located, suites_of
+
+if TYPE_CHECKING:
+    from benchharness.judge.verdict import Verdict
+    from benchharness.suite import Gate
+
+
+class SuiteFile(pytest.Module):
+    """A `suite_*.py`: its suites, then the test functions that it holds besides."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        ordinary = list(super().collect())
+        session = bench_session(self.config)
+        suites = [session.claim(found) for found in suites_of(self.obj, self.path)]
+        collectors = [
+            SuiteCollector.from_parent(self, name=found.suite.name, found=found)
+            for found in suites
+            if found is not None
+        ]
+        return [*collectors, *ordinary]
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002 -- pytest names it
+        error = excinfo.value
+        if not isinstance(error, BenchError):
+            return super().repr_failure(excinfo)
+        error = located(error, self.path)
+        line = int(error.where.rpartition(":")[2]) if error.where[-1].isdigit() else 1
+        return plain_repr(excinfo, str(error), self.path, line)
+
+
+class SuiteCollector(pytest.Collector):
+    """A suite: its gates by model, so that what needs one model stands together."""
+
+    def __init__(self, *, found: FoundSuite, **others: Any) -> None:
+        super().__init__(**others)
+        self.found = found
+
+    def collect(self) -> Iterator[BenchItem]:
+        suite = self.found.suite
+        for model in bench_session(self.config).models_of(suite):
+            gates = suite.gates_of(model)
+            for gate in gates:
+                yield GateItem.of(self, f"{gate.name}[{model}]", model, gate)
+            if not gates:
+                yield BenchItem.of(self, f"measure[{model}]", model, None)
+
+
+class BenchItem(pytest.Item):
+    """`measure[MODEL]`: a model that no gate binds is measured all the same."""
+
+    def __init__(self, *, model: str, gate: Gate | None, **others: Any) -> None:
+        super().__init__(**others)
+        parent = self.parent
+        assert isinstance(parent, SuiteCollector)  # noqa: S101 -- narrows the type
+        self.found = parent.found
+        self.model = model
+        self.gate = gate
+        self.warned = False
+        self.add_marker("benchharness")
+        if self.config.pluginmanager.hasplugin("xdist"):
+            self.add_marker(pytest.mark.xdist_group(group_of(model)))
+
+    @classmethod
+    def of(cls, parent: SuiteCollector, name: str, model: str, gate: Gate | None) -> BenchItem:
+        return cls.from_parent(parent, name=name, model=model, gate=gate)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What travels with the item's reports: names, and later the outcome."""
+        gate = self.gate.name if self.gate else ""
+        return {"suite": self.found.suite.name, "model": self.model, "gate": gate}
+
+    def setup(self) -> None:
+        assessment = bench_session(self.config).assess(
+            self.found.suite, self.model, self.found.path.parent, nodeid=self.nodeid
+        )
+        self.assessment = assessment
+        self.user_properties.append(("decision", assessment.decision.outcome))
+
+    def runtest(self) -> None:
+        limit = self.assessment.result.limit
+        if limit is not None:
+            pytest.skip(f"incomplete: --bench-limit kept {limit} queries, too few to judge")
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        return self.found.path, self.found.line - 1, f"{self.found.suite.name}::{self.name}"
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        error = excinfo.value
+        if isinstance(error, GateFailed | BenchError | BenchWarning):
+            return plain_repr(excinfo, str(error), self.found.path, self.found.line)
+        # A defect: its traceback from here down, without the frames of pytest and of imports.
+        excinfo.traceback = excinfo.traceback.cut(path=__file__)
+        return super().repr_failure(excinfo, style or "short")
+
+
+class GateItem(BenchItem):
+    """One gate for one model."""
+
+    def runtest(self) -> None:
+        assert self.gate is not None  # noqa: S101 -- narrows the type
+        verdict = verdict_of(self.assessment.verdicts, self.gate.name)
+        self.user_properties.extend(properties_of(verdict, self.assessment.estimates))
+        if verdict.outcome == "incomplete":
+            pytest.skip(verdict.line)
+        if not verdict.breached:
+            return
+        if verdict.severity == "warn":
+            self.warned = True
+            self.warn(BenchWarning(verdict.line))
+            return
+        raise GateFailed(lines_of(verdict))
+
+
+def verdict_of(verdicts: Iterable[Verdict], gate: str) -> Verdict:
+    return next(verdict for verdict in verdicts if verdict.gate == gate)
+
+
+def lines_of(verdict: Verdict) -> tuple[str, ...]:
+    return (verdict.line, f"  -> {verdict.advice}") if verdict.advice else (verdict.line,)
+
+
+def properties_of(verdict: Verdict, estimates: Any) -> Iterator[tuple[str, str | float]]:
+    """The verdict's numbers as JUnit properties, by name; absent ones are left out."""
+    numbers: dict[str, float | None] = {"value": verdict.value, "minimum": verdict.minimum}
+    measure = verdict.gate.removesuffix("-warn").partition("-")[2]
+    if measure in estimates:
+        numbers["ci95_low"], numbers["ci95_high"] = estimates[measure].ci95
+    numbers["delta"], numbers["margin"], numbers["mde"] = verdict.delta, verdict.margin, verdict.mde
+    if verdict.ci90 is not None:
+        numbers["ci90_low"], numbers["ci90_high"] = verdict.ci90
+    yield "outcome", verdict.outcome
+    for name, number in numbers.items():
+        if number is not None:
+            yield name, float(number)
+
+
+def group_of(model: str) -> str:
+    """The xdist group of a model: one worker opens it. xdist splits node ids at the last "@"."""
+    return "bench-" + model.replace("@", "+")
+
+
+# What the hooks do with items and their reports.
+
+CHECKED = pytest.StashKey[list[list[str]]]()
+_DESELECTED = pytest.StashKey[int]()
+
+
+def rewrite_asserts(path: Path) -> None:
+    """Let pytest explain the asserts of test functions in a suite file, as in any test file."""
+    parts = [path.stem]
+    for folder in path.parents:
+        if not (folder / "__init__.py").is_file():
+            break
+        parts.insert(0, folder.name)
+    name = ".".join(parts)
+    if name not in sys.modules:
+        pytest.register_assert_rewrite(name)
+
+
+def note_deselected(items: Iterable[pytest.Item]) -> None:
+    bench = [item for item in items if isinstance(item, BenchItem)]
+    if bench:
+        stash = bench[0].config.stash
+        stash[_DESELECTED] = stash.get(_DESELECTED, 0) + len(bench)
+
+
+def announce(session: pytest.Session) -> None:
+    """Tell the controller what this session will run, and take an older verdict away."""
+    items = [item for item in session.items if isinstance(item, BenchItem)]
+    if not items:
+        return
+    bench = bench_session(session.config)
+    named = tuple((i.identity["suite"], i.identity["model"], i.identity["gate"]) for i in items)
+    deselected = session.config.stash.get(_DESELECTED, 0)
+    Collected(named, deselected, bench.unbound_gates()).write(bench.folder)
+    from benchharness.report.verdict_file import remove_verdict
+
+    remove_verdict(bench.options.report)
+
+
+def complete_report(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
+) -> None:
+    """Add to the report what the controller needs, and texts in place of tracebacks.
+
+    `report.benchharness` is plain data, because it crosses from workers to the controller.
+    """
+    checked = item.stash.get(CHECKED, None)
+    facts: dict[str, Any] = {"checked": checked} if checked else {}
+    if isinstance(item, BenchItem):
+        facts |= item.identity
+        facts["warned"] = item.warned
+        if report.failed and call.excinfo is not None:
+            report.longrepr = item.repr_failure(call.excinfo)
+            if call.when == "setup" and not isinstance(call.excinfo.value, BenchError):
+                text = call.excinfo.exconly()
+                bench_session(item.config).note_defect(
+                    item.found.suite, item.model, text, item.nodeid
+                )
+        elif report.skipped and isinstance(report.longrepr, tuple):
+            path, line, _ = item.reportinfo()
+            report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
+    if facts:
+        vars(report)["benchharness"] = facts

@@ -1,0 +1,176 @@
+"""summary.md: the report for a pull request or a step summary, below 60 KB."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from benchharness.report.model import Report, tally, word_of
+from benchharness.report.wording import (
+    bm25_line,
+    ceilings_of,
+    closing_sentence,
+    facts_line,
+    findings_of,
+    measures_of,
+    of_suite,
+    plain,
+    shown_estimate,
+    size_line,
+    status_word,
+    tokens_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from benchharness.judge.bench import Assessment
+
+# A comment on a pull request holds 65,536 characters; the sections share less than that.
+_TABLE_BYTES = 20_000
+_SECTION_BYTES = 7_000
+_LONGEST_TEXT = 600
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
+
+
+def summarise(report: Report) -> str:
+    """The report in Markdown: the verdict, one table, what needs a look, the findings folded."""
+    sections = [
+        [f"<!-- benchharness -->\n**{escape(status_word(report))}**: {closing_sentence(report)}"],
+        _table(report),
+        _listed("Gates that did not pass", _breaches(report)),
+        _listed("Not measured", _failures(report)),
+        _listed("Is fine-tuning worth it?", _decisions(report)),
+        _folded("Evidence and timings", _evidence(report)),
+        _folded("Findings on the data", _findings(report)),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """The text as Markdown shows it literally, on one line, in a table too; nobody is mentioned.
+
+    A text of more than 600 characters is cut off.
+    """
+    text = " ".join(plain(text).split())
+    if len(text) > _LONGEST_TEXT:
+        text = text[:_LONGEST_TEXT] + "…"
+    return _MENTION.sub("@<!-- -->", _SPECIAL.sub(r"\\\1", text))
+
+
+def _table(report: Report) -> list[str]:
+    if not report.assessments:
+        return []
+    measures = measures_of(report.assessments)
+    head = ["suite", "model", *measures, "decision", "gates"]
+    rows = []
+    for suite in report.suites:
+        found = of_suite(report, suite)
+        rows += [_row(assessment, measures) for assessment in found]
+        ceilings = ceilings_of(found)
+        if ceilings:
+            cells = [escape(suite), "*(ceiling)*", *(ceilings.get(name, "") for name in measures)]
+            rows.append(_cells([*cells, "", ""]))
+    names = [escape(name) for name in head]
+    return [_cells(names), _cells(["---"] * len(head)), *_capped(rows, _TABLE_BYTES)]
+
+
+def _row(assessment: Assessment, measures: Sequence[str]) -> str:
+    result = assessment.result
+    values = [
+        " ".join(shown_estimate(assessment, name)) if name in assessment.estimates else ""
+        for name in measures
+    ]
+    gates = escape(tally(assessment.verdicts))
+    decision = assessment.decision.outcome
+    return _cells([escape(result.suite), escape(result.model), *values, decision, gates])
+
+
+def _cells(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _breaches(report: Report) -> list[str]:
+    return [
+        f"**{word_of(verdict)}** {escape(verdict.suite)} / {escape(verdict.model)} / "
+        f"{escape(verdict.gate)}: {escape(verdict.line)}"
+        + (f" → {escape(verdict.advice)}" if verdict.advice else "")
+        for verdict in report.verdicts
+        if verdict.breached
+    ]
+
+
+def _failures(report: Report) -> list[str]:
+    return [
+        f"**{escape(failure.status)}** {_names(failure.suite, failure.model)}: "
+        + (f"{escape(failure.where)}: " if failure.where else "")
+        + escape(failure.message)
+        + (f" → {escape(failure.remedy)}" if failure.remedy else "")
+        for failure in report.failures
+    ]
+
+
+def _decisions(report: Report) -> list[str]:
+    return [
+        f"{_names(found.result.suite, found.result.model)}: **{found.decision.outcome}**: "
+        f"{escape(found.decision.why)}"
+        + (f" → {escape(found.decision.advice)}" if found.decision.advice else "")
+        for found in report.assessments
+    ]
+
+
+def _evidence(report: Report) -> list[str]:
+    lines = []
+    for suite in report.suites:
+        found = of_suite(report, suite)
+        bm25 = bm25_line(found)
+        if bm25:
+            lines.append(f"{escape(suite)}: {escape(bm25)}")
+        for assessment in found:
+            result = assessment.result
+            facts = (size_line([result]), tokens_line(assessment), facts_line(result))
+            said = "; ".join(escape(fact) for fact in facts if fact)
+            lines.append(f"{_names(suite, result.model)}: {said}")
+    return lines
+
+
+def _findings(report: Report) -> list[str]:
+    lines = []
+    for severity in ("error", "warning", "note"):
+        for suite in report.suites:
+            for finding in findings_of(of_suite(report, suite), severity):
+                where = f" ({escape(finding.where)})" if finding.where else ""
+                remedy = f" → {escape(finding.remedy)}" if finding.remedy else ""
+                said = f"{escape(finding.code)}: {escape(finding.message)}{where}{remedy}"
+                lines.append(f"{severity} {escape(suite)}: {said}")
+    return lines
+
+
+def _names(suite: str, model: str) -> str:
+    return f"{escape(suite)} / {escape(model)}" if model else escape(suite)
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    return [f"### {title}", "", *_capped([f"- {line}" for line in lines], _SECTION_BYTES)]
+
+
+def _folded(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return []
+    head = f"<details><summary>{title} ({len(lines)})</summary>"
+    return [head, "", *_capped([f"- {line}" for line in lines], _SECTION_BYTES), "", "</details>"]
+
+
+def _capped(lines: Sequence[str], most_bytes: int) -> list[str]:
+    """As many lines as fit, and how many more there are."""
+    kept: list[str] = []
+    size = 0
+    for line in lines:
+        size += len(line.encode("utf-8", "backslashreplace")) + 1
+        if size > most_bytes:
+            return [*kept, "", f"… and {len(lines) - len(kept)} more, see verdict.json"]
+        kept.append(line)
+    return kept

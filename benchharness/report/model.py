@@ -1,0 +1,146 @@
+"""The one `Report` that every renderer reads, and the word for how a session ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from benchharness.errors import BenchError
+    from benchharness.judge.bench import Assessment
+    from benchharness.judge.verdict import Verdict
+
+INTERNAL_ERROR = "internal-error"
+INTERRUPTED = "interrupted"
+NOTHING = "no-suites"
+_TOTALS = ("collected", "selected")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A suite and model that could not be measured, and why.
+
+    status:  `BenchError.status` of the cause ("data-error" …), "internal-error" or
+             "interrupted".
+    model:   empty where the whole suite failed, before any model was opened.
+    where, remedy: as in `BenchError`; empty where nothing is known.
+    """
+
+    suite: str
+    model: str
+    status: str
+    message: str
+    where: str = ""
+    remedy: str = ""
+
+    @classmethod
+    def of(cls, suite: str, model: str, error: BenchError) -> Failure:
+        return cls(suite, model, error.status, error.message, error.where, error.remedy)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a session found.
+
+    assessments: one for each suite and model that was measured, in the order of collection.
+    failures:    those that could not be measured.
+    selection:   counts of test items. "collected" and "selected" are totals; every other name
+                 is a reason for which items were left out ("deselected", "not-run" …).
+    status:      see `status_of`.
+    """
+
+    assessments: tuple[Assessment, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    selection: Mapping[str, int] = field(default_factory=dict)
+    status: str = NOTHING
+
+    @classmethod
+    def of(
+        cls,
+        assessments: Sequence[Assessment],
+        failures: Sequence[Failure] = (),
+        selection: Mapping[str, int] | None = None,
+        *,
+        ended: str = "",
+    ) -> Report:
+        """The report with its status; `ended` is "interrupted", "internal-error" or empty."""
+        return cls(
+            tuple(assessments),
+            tuple(failures),
+            dict(selection or {}),
+            status_of(assessments, failures, ended=ended),
+        )
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was measured, on all queries: nothing left out, nothing failed."""
+        return (
+            bool(self.assessments)
+            and not self.failures
+            and not any(self.selection[name] for name in self.selection if name not in _TOTALS)
+            and self.status not in (INTERRUPTED, INTERNAL_ERROR)
+            and all(assessment.result.limit is None for assessment in self.assessments)
+        )
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for assessment in self.assessments for verdict in assessment.verdicts)
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """Names of the suites, in the order in which they first appear."""
+        names = [assessment.result.suite for assessment in self.assessments]
+        return tuple(dict.fromkeys([*names, *(failure.suite for failure in self.failures)]))
+
+
+def status_of(
+    assessments: Sequence[Assessment], failures: Sequence[Failure] = (), *, ended: str = ""
+) -> str:
+    """The word for a session, the worst of what happened.
+
+    From the worst: "internal-error", "interrupted", the status of the first failure
+    ("data-error" …), "error" (a gate had no number to judge), "fail" (a gate of severity error
+    was breached), "incomplete" (measured on some of the queries only), "pass". A breach of a
+    gate that only warns does not change it. Without assessments and failures "no-suites".
+    """
+    causes = [ended, *(failure.status for failure in failures)]
+    for worst in (INTERNAL_ERROR, INTERRUPTED):
+        if worst in causes:
+            return worst
+    if failures:
+        return failures[0].status
+    if not assessments:
+        return NOTHING
+    outcomes = {
+        verdict.outcome
+        for assessment in assessments
+        for verdict in assessment.verdicts
+        if verdict.severity == "error" and verdict.breached
+    }
+    if "error" in outcomes:
+        return "error"
+    if outcomes - {"incomplete"}:
+        return "fail"
+    limited = any(assessment.result.limit is not None for assessment in assessments)
+    return "incomplete" if limited or outcomes else "pass"
+
+
+def word_of(verdict: Verdict) -> str:
+    """How a gate's outcome is printed: "pass", "FAIL", "warn"; a warned gate never as a pass."""
+    if not verdict.breached:
+        return "pass"
+    if verdict.severity == "warn":
+        return "warn"
+    return "FAIL" if verdict.outcome == "fail" else verdict.outcome.upper()
+
+
+def tally(verdicts: Sequence[Verdict]) -> str:
+    """`1 FAIL, 2 pass`, worst first; a single gate is its word alone, none is `no gate`."""
+    words = [word_of(verdict) for verdict in verdicts]
+    if len(words) <= 1:
+        return words[0] if words else "no gate"
+    rank = {"warn": 1, "pass": 2}
+    order = sorted(dict.fromkeys(words), key=lambda word: (rank.get(word, 0), word))
+    return ", ".join(f"{words.count(word)} {word}" for word in order)

@@ -1,0 +1,56 @@
+"""Where a report goes: its folder, and the summary page of a GitHub job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchharness.report.markdown import summarise
+from benchharness.report.verdict_file import write_report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from benchharness.report.model import Failure, Report
+
+HOME = ".benchharness"
+# GitHub drops the whole summary of a step above 1 MiB.
+STEP_SUMMARY_BYTES = 1_000_000
+
+
+def publish(report: Report, folder: Path) -> Path:
+    """The path of verdict.json, after writing the report's folder.
+
+    A `.benchharness` in its path gets a `.gitignore`, so that no report is committed by
+    accident. Raises UsageError where the folder cannot be written.
+    """
+    written = write_report(report, folder)
+    for place in (folder, *folder.parents):
+        ignore = place / ".gitignore"
+        if place.name == HOME and not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    return written
+
+
+def append_step_summary(report: Report, file: Path) -> bool:
+    """Whether the Markdown summary found room in the file that $GITHUB_STEP_SUMMARY names."""
+    text = summarise(report).encode("utf-8")
+    used = file.stat().st_size if file.exists() else 0
+    if used + len(text) > STEP_SUMMARY_BYTES:
+        return False
+    with file.open("ab") as page:
+        page.write(text)
+    return True
+
+
+def merged(failures: Sequence[Failure]) -> list[Failure]:
+    """One failure without a model where several models of a suite failed for the same reason."""
+    reasons = [(one.suite, one.status, one.message, one.where) for one in failures]
+    first: dict[tuple[str, str, str, str], Failure] = {}
+    for reason, failure in zip(reasons, failures, strict=True):
+        first.setdefault(reason, failure)
+    return [
+        replace(failure, model="") if reasons.count(reason) > 1 else failure
+        for reason, failure in first.items()
+    ]

@@ -1,0 +1,270 @@
+"""The report on a terminal: one table a suite, then what each model's numbers mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchharness.judge.numbers import format_count
+from benchharness.report.model import Failure, Report, tally, word_of
+from benchharness.report.wording import (
+    bm25_line,
+    ceilings_of,
+    closing_path,
+    closing_sentence,
+    counted_line,
+    facts_line,
+    findings_of,
+    measures_of,
+    of_suite,
+    plain,
+    shown_estimate,
+    size_line,
+    status_word,
+    tokens_line,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchharness.judge.bench import Assessment
+    from benchharness.judge.verdict import Verdict
+
+_STYLES = {
+    "pass": "green", "fail": "bold red", "FAIL": "bold red", "warn": "yellow",
+    "tune": "bold yellow", "optional": "cyan", "skip": "green", "undecided": "magenta",
+    "warning": "yellow", "error": "bold red",
+}  # fmt: skip
+# Below this a table would lose columns; the terminal wraps the lines instead.
+_NARROWEST = 64
+# For terminals without the character; what is left after these is escaped.
+_ASCII = str.maketrans({"·": "-", "…": "...", "→": "->", "─": "-", "—": "-"})
+
+
+def render(
+    report: Report,
+    width: int,
+    color: bool,
+    *,
+    encoding: str = "utf-8",
+    folder: Path | None = None,
+) -> str:
+    """The report as lines of at most `width` columns (at least 64), the last one the status.
+
+    color:    with ANSI colours; without, every word still says what the colour says.
+    encoding: of the terminal; outside UTF-8 lines and dots become ASCII.
+    folder:   where verdict.json was written; named in the last line, which is not broken.
+    """
+    from io import StringIO
+
+    from rich.console import Console
+
+    console = Console(
+        file=StringIO(),
+        width=max(width, _NARROWEST),
+        force_terminal=color,
+        color_system="standard" if color else None,
+        no_color=not color,
+        legacy_windows=False,
+        highlight=False,
+        emoji=False,
+        markup=False,
+    )
+    ascii_only = not encoding.lower().replace("-", "").startswith("utf")
+    for suite in report.suites:
+        found = of_suite(report, suite)
+        if found:
+            _print_suite(console, suite, found, ascii_only=ascii_only)
+    for failure in report.failures:
+        _print_failure(console, failure)
+    _print_closing(console, report, folder)
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    lines = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+    if ascii_only:
+        shown = lines.translate(_ASCII)
+        return shown.encode(encoding, "backslashreplace").decode(encoding)
+    return lines
+
+
+def _text(*parts: str | tuple[str, str]) -> Text:
+    """A line of corpus and other text; brackets in it are text, never markup."""
+    from rich.text import Text
+
+    shown = (plain(part) if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts)
+    return Text.assemble(*shown, overflow="fold")
+
+
+def _indented(content: RenderableType, columns: int) -> RenderableType:
+    from rich.padding import Padding
+
+    return Padding(content, (0, 0, 0, columns))
+
+
+def _print_suite(
+    console: Console, suite: str, found: Sequence[Assessment], *, ascii_only: bool
+) -> None:
+    results = [assessment.result for assessment in found]
+    counted = counted_line(results[0])
+    size = f"{size_line(results)}; {counted}" if counted else size_line(results)
+    console.print(_text((suite, "bold"), (f"  {size}", "dim")))
+    console.print(_fitting_table(console, found, ascii_only=ascii_only))
+    if bm25_line(found):
+        console.print(_text((bm25_line(found), "dim")))
+    for assessment in found:
+        _print_model(console, assessment)
+    _print_findings(console, found)
+    console.print()
+
+
+def _fitting_table(
+    console: Console, found: Sequence[Assessment], *, ascii_only: bool
+) -> RenderableType:
+    """The first shape that fits: intervals beside or below, then a row for each measure."""
+    unbounded = console.options.update(width=10_000)
+    beside = _table(found, " ", ascii_only=ascii_only)
+    if console.measure(beside, options=unbounded).maximum <= console.width:
+        return beside
+    below = _table(found, "\n", ascii_only=ascii_only)
+    if console.measure(below, options=unbounded).minimum <= console.width:
+        return below
+    long = _long_table(found, " ", ascii_only=ascii_only)
+    if console.measure(long, options=unbounded).minimum <= console.width:
+        return long
+    return _long_table(found, "\n", ascii_only=ascii_only)
+
+
+def _assembled(head: Sequence[str], rows: Sequence[Sequence[Text]], *, ascii_only: bool) -> Table:
+    """A table whose first column may be broken; numbers never are, so the others have a width."""
+    from rich.box import Box
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    rule = "-" if ascii_only else "─"
+    box = Box(f"    \n    \n {rule}{rule} \n    \n    \n    \n    \n    \n", ascii=ascii_only)
+    table = Table(
+        box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
+    table.add_column(head[0], overflow="fold", min_width=14)
+    for column, name in enumerate(head[1:], start=1):
+        lines = [line for row in rows for line in row[column].plain.split("\n")]
+        table.add_column(
+            name, no_wrap=True, min_width=max(cell_len(line) for line in [name, *lines])
+        )
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _table(found: Sequence[Assessment], joint: str, *, ascii_only: bool) -> Table:
+    """Models as rows, measures as columns; `joint` stands between a value and its interval."""
+    measures = measures_of(found)
+    rows = []
+    for assessment in found:
+        cells = [
+            _value_cell(assessment, name, joint) if name in assessment.estimates else _text("")
+            for name in measures
+        ]
+        rows.append([_text(assessment.result.model), *cells, *_judged_cells(assessment, joint)])
+    ceilings = ceilings_of(found)
+    if ceilings:
+        shown = [_text((ceilings.get(name, ""), "dim")) for name in measures]
+        rows.append([_text(("(ceiling)", "dim")), *shown, _text(""), _text("")])
+    return _assembled(["model", *measures, "decision", "gates"], rows, ascii_only=ascii_only)
+
+
+def _long_table(found: Sequence[Assessment], joint: str, *, ascii_only: bool) -> Table:
+    """A row for each model and measure, for narrow terminals and many measures."""
+    rows = []
+    for assessment in found:
+        model, judged = _text(assessment.result.model), _judged_cells(assessment, "\n")
+        for name in assessment.estimates:
+            rows.append([model, _text(name), _value_cell(assessment, name, joint), *judged])
+            model, judged = _text(""), (_text(""), _text(""))
+    for name, ceiling in ceilings_of(found).items():
+        cells = [_text((word, "dim")) for word in ("(ceiling)", name, ceiling)]
+        rows.append([*cells, _text(""), _text("")])
+    head = ["model", "measure", "value", "decision", "gates"]
+    return _assembled(head, rows, ascii_only=ascii_only)
+
+
+def _value_cell(assessment: Assessment, measure: str, joint: str) -> Text:
+    value, interval = shown_estimate(assessment, measure)
+    return _text(value, (f"{joint}{interval}", "dim"))
+
+
+def _judged_cells(assessment: Assessment, joint: str) -> tuple[Text, Text]:
+    outcome = assessment.decision.outcome
+    gates = tally(assessment.verdicts)
+    style = _STYLES.get(gates.partition(",")[0].split()[-1], "bold red")
+    if not assessment.verdicts:
+        style = "dim"
+    shown = gates.replace(", ", "\n") if joint == "\n" else gates
+    return _text((outcome, _STYLES.get(outcome, ""))), _text((shown, style))
+
+
+def _print_model(console: Console, assessment: Assessment) -> None:
+    result, decision = assessment.result, assessment.decision
+    console.print()
+    console.print(
+        _text(
+            (result.model, "bold"), ": ", (decision.outcome, _STYLES.get(decision.outcome, "bold"))
+        )
+    )
+    lines = [_text(decision.why)]
+    if decision.advice:
+        lines.append(_text("→ ", decision.advice))
+    lines += [_gate_line(verdict) for verdict in assessment.verdicts]
+    facts = (tokens_line(assessment), facts_line(result))
+    lines += [_text((fact, "dim")) for fact in facts if fact]
+    for line in lines:
+        console.print(_indented(line, 2))
+
+
+def _gate_line(verdict: Verdict) -> Text:
+    word = word_of(verdict)
+    parts: list[str | tuple[str, str]] = [
+        (word, _STYLES.get(word, "bold red")),
+        f" {verdict.gate}: {verdict.line}",
+    ]
+    if verdict.breached and verdict.advice:
+        parts.append((f" → {verdict.advice}", "dim"))
+    return _text(*parts)
+
+
+def _print_findings(console: Console, found: Sequence[Assessment]) -> None:
+    for severity in ("error", "warning"):
+        findings = findings_of(found, severity)
+        if not findings:
+            continue
+        console.print()
+        console.print(_text((f"lint: {format_count(len(findings), severity)}", _STYLES[severity])))
+        for finding in findings:
+            where = f" ({finding.where})" if finding.where else ""
+            console.print(_indented(_text(f"{finding.code}: {finding.message}{where}"), 2))
+            if finding.remedy:
+                console.print(_indented(_text((f"→ {finding.remedy}", "dim")), 4))
+
+
+def _print_failure(console: Console, failure: Failure) -> None:
+    names = " / ".join(name for name in (failure.suite, failure.model) if name)
+    console.print(_text((failure.status, "bold red"), " ", (names, "bold")))
+    where = f"{failure.where}: " if failure.where else ""
+    console.print(_indented(_text(f"{where}{failure.message}"), 2))
+    if failure.remedy:
+        console.print(_indented(_text(f"→ {failure.remedy}"), 2))
+    console.print()
+
+
+def _print_closing(console: Console, report: Report, folder: Path | None) -> None:
+    good = report.status == "pass"
+    path = closing_path(folder)
+    line = _text(
+        (status_word(report), "bold green" if good else "bold red"),
+        f": {closing_sentence(report)}",
+        (f" · {path}" if path else "", "dim"),
+    )
+    console.print(line, soft_wrap=True)

@@ -1,0 +1,130 @@
+"""Model specs: where the name ends and what the options mean."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchharness.errors import UsageError
+from benchharness.models.spec import EncoderOptions, ModelSpec, encode_value, parse_spec
+
+
+def test_options_follow_the_at_sign_in_order_of_name() -> None:
+    """`name=value` pairs after `@` are options; they are kept sorted, so that equal is equal."""
+    spec = parse_spec("minilm@max_length=128,dim=64")
+
+    assert spec == ModelSpec(
+        "minilm@max_length=128,dim=64", "minilm", (("dim", "64"), ("max_length", "128"))
+    )
+    assert spec.option("dim") == "64"
+    assert spec.option("dtype") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("minilm", "minilm"),
+        ("openai:text-embedding-3-small@https://api.example/v1", None),
+        ("owner/name@v2", None),  # the right side is no pair
+        ("folder@home/model", None),
+        ("@dim=64", None),  # nothing would be left as the name
+        ("folder@home/model@dim=8", "folder@home/model"),
+        ("tei:http://localhost:8080@dim=8", "tei:http://localhost:8080"),
+    ],
+)
+def test_only_the_last_at_sign_before_pairs_ends_the_name(text: str, name: str | None) -> None:
+    """An `@` whose right side is not `name=value(,name=value)*` belongs to the name."""
+    assert parse_spec(text).name == (text if name is None else name)
+
+
+def test_a_value_may_hold_an_at_sign_and_an_equals_sign() -> None:
+    """`@` in a value is found again because the search goes on to the left of it."""
+    spec = parse_spec("owner/name@revision=v1@rc,query_prompt=q=")
+
+    assert spec.name == "owner/name"
+    assert spec.option("revision") == "v1@rc"
+    assert spec.option("query_prompt") == "q="
+
+
+@given(st.text(max_size=30))
+def test_an_encoded_value_comes_back_as_it_was(value: str) -> None:
+    """Whatever a prompt holds, it survives `encode_value` and `parse_spec`."""
+    spec = parse_spec(f"minilm@query_prompt={encode_value(value)},dim=8")
+
+    assert spec.name == "minilm"
+    assert spec.option("query_prompt") == value
+    assert spec.option("dim") == "8"
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_an_empty_spec_is_refused(text: str) -> None:
+    """A spec names something."""
+    with pytest.raises(UsageError, match="is empty"):
+        parse_spec(text)
+
+
+def test_an_option_given_twice_is_refused() -> None:
+    """Which of the two would count is not guessed."""
+    with pytest.raises(UsageError, match="'dim' is given twice"):
+        parse_spec("minilm@dim=8,dim=16")
+
+
+def test_every_option_is_read() -> None:
+    """The options of sentence-transformers models, all at once."""
+    text = (
+        "m@dim=64,max_length=128,dtype=bfloat16,device=cuda:1,revision=v2,query_prompt=a%2C b,"
+        "document_prompt=,pooling=cls,trust_remote_code=yes"
+    )
+    options = EncoderOptions.of(parse_spec(text))
+
+    assert options == EncoderOptions(
+        dim=64,
+        max_length=128,
+        dtype="bfloat16",
+        device="cuda:1",
+        revision="v2",
+        query_prompt="a, b",
+        document_prompt="",
+        pooling="cls",
+        trust_remote_code=True,
+    )
+
+
+def test_no_option_means_the_models_own() -> None:
+    """Without options everything is None, and arithmetic is float32."""
+    assert EncoderOptions.of(parse_spec("m")) == EncoderOptions(dtype="float32")
+
+
+def test_an_unknown_option_says_what_was_meant() -> None:
+    """The nearest known option is named."""
+    with pytest.raises(UsageError) as caught:
+        EncoderOptions.of(parse_spec("minilm@max_len=128"))
+
+    assert "unknown option 'max_len'" in str(caught.value)
+    assert "did you mean max_length?" in caught.value.remedy
+    assert caught.value.where == "minilm@max_len=128"
+
+
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("dim=0", "a whole number of at least 1"),
+        ("dim=-3", "a whole number of at least 1"),
+        ("dim=1.5", "a whole number of at least 1"),
+        ("max_length=", "a whole number of at least 1"),
+        ("dtype=int8", "float32, float16 or bfloat16"),
+        ("device=GPU 0", "the name of a device"),
+        ("revision=", "a branch, tag or commit"),
+        ("pooling=sum", "mean, cls, max or lasttoken"),
+        ("trust_remote_code=true", "yes or no"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_an_example(option: str, expected: str) -> None:
+    """The message holds the value and what it should be; the remedy can be copied."""
+    name, _, value = option.partition("=")
+
+    with pytest.raises(UsageError) as caught:
+        EncoderOptions.of(parse_spec(f"m@{option}"))
+
+    assert caught.value.message == f"{name}={value!r} is not {expected}"
+    assert caught.value.remedy.startswith(f"write m@{name}=")
+    EncoderOptions.of(parse_spec(caught.value.remedy.removeprefix("write ")))

@@ -1,0 +1,186 @@
+"""The terminal: fits, says everything without colour, and shows corpus text literally."""
+
+import re
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from benchharness.data.lint import Finding
+from benchharness.report.model import Failure, Report
+from benchharness.report.terminal import render
+from benchharness.suite import Gate
+
+EVIDENCE = {
+    "bm25": {"recall@10": 0.548, "ndcg@10": 0.4411, "description": "bm25s, English stemmer"},
+    "tokens": {
+        "corpus": 1.834,
+        "general": 1.162,
+        "documents": 2000,
+        "most_split": [{"term": "is_[bold]commutative", "tokens": 6, "documents": 130}],
+    },
+}
+GATES = [
+    Gate.floor("recall@10", 0.55),
+    Gate.floor("ndcg@10", 0.60, severity="warn"),
+    Gate.floor("ndcg@10", 0.99),
+]
+FINDINGS = [
+    Finding("near-duplicates", "warning", "120 documents", "corpus.jsonl:17", "remove copies"),
+    Finding("ceiling", "note", "a fact"),
+]
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def report(assess):
+    return Report.of(
+        [
+            assess("code", "minilm@max_length=128", gates=GATES, evidence=EVIDENCE,
+                   findings=FINDINGS),
+            assess("code", "bm25", findings=FINDINGS),
+            assess("prose", "minilm", hits=[1.0] * 90 + [0.0] * 10, ceiling=0.97),
+        ],
+        [Failure("faq", "minilm", "data-error", "line 214 is not JSON", "c.jsonl:214", "mend it")],
+    )  # fmt: skip
+
+
+def test_everything_that_matters_is_told(report):
+    """Table, ceiling, decision, evidence, gates, lint, ties, timings, failures, status."""
+    text = " ".join(render(report, 120, color=False, folder=Path("out")).split())
+
+    for told in (
+        "code 100 queries, 5,412 documents",
+        "minilm@max_length=128 0.7000 [0.604, 0.782]",
+        "undecided 1 FAIL, 1 warn, 1 pass",
+        "(ceiling) 0.9700",
+        "BM25 on the same queries: recall@10 0.5480, ndcg@10 0.4411 (bm25s, English stemmer)",
+        "tokens per word: 1.83, in general English 1.16; most split: is_[bold]commutative 6",
+        "pass floor-recall@10: recall@10 0.7000 [0.604, 0.782] is above the floor 0.55",
+        "FAIL floor-ndcg@10: ndcg@10 0.5600",
+        "warn floor-ndcg@10-warn: ndcg@10 0.5600",
+        "lint: 1 warning near-duplicates: 120 documents (corpus.jsonl:17) → remove copies",
+        "took 41.5 s: encode documents 41.2 s (131 documents/s)",
+        "ties across the cut (ordered by doc_id): 3 queries at rank 10",
+        "query prompt 'query: '",
+        "2 queries without positive",
+        "data-error faq / minilm c.jsonl:214: line 214 is not JSON → mend it",
+    ):
+        assert told in text
+    assert text.endswith(
+        "data-error: 1 of 3 gates not passed, 1 warned; 3 measurements on 2 suites; 1 failure "
+        "· out/verdict.json"
+    )
+
+
+@pytest.mark.parametrize("width", [64, 80, 100, 120, 200])
+def test_lines_fit_the_terminal(report, width):
+    """No line but the last, with the path, is longer than the terminal is wide."""
+    lines = render(report, width, color=False).splitlines()
+
+    assert max(cell_len(line) for line in lines[:-1]) <= width
+
+
+@pytest.mark.parametrize("width", [64, 80, 120])
+def test_no_number_is_broken_or_cropped(report, width):
+    """Intervals, outcomes and words of gates stand whole at every width."""
+    text = render(report, width, color=False)
+
+    assert text.count("[0.604, 0.782]") >= 3
+    for word in ("undecided", "1 FAIL", "no gate", "FAIL floor-ndcg@10"):
+        assert word in text
+
+
+def test_narrow_terminals_and_many_measures_keep_every_value(assess):
+    """Eight measures at 80 columns become rows."""
+    import dataclasses
+
+    one = assess()
+    more = {f"recall@{k}": one.estimates["recall@10"] for k in range(1, 9)}
+    text = render(Report.of([dataclasses.replace(one, estimates=more)]), 80, color=False)
+
+    for name in more:
+        assert re.search(rf"{name} +0\.7000 \[0\.604, 0\.782\]", text)
+
+
+def test_colour_adds_nothing_but_colour(report):
+    """With the codes removed, the words are the same as without colour."""
+    plain = render(report, 100, color=False)
+    coloured = render(report, 100, color=True)
+
+    assert ANSI.search(coloured)
+    assert not ANSI.search(plain)
+    assert [line.rstrip() for line in ANSI.sub("", coloured).splitlines()] == plain.splitlines()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_other_encodings_get_what_they_can_show(report, encoding):
+    """A Windows log must not end in UnicodeEncodeError."""
+    text = render(report, 80, color=False, encoding=encoding)
+
+    assert text.encode(encoding).decode(encoding) == text
+    assert "→" not in text
+    assert "─" not in text
+    assert "-> mend it" in text
+
+
+def test_corpus_text_is_escaped_for_ascii(assess):
+    """A character that the terminal lacks is shown as its escape."""
+    finding = Finding("odd", "warning", "term 東京")
+
+    text = render(Report.of([assess(findings=[finding])]), 80, color=False, encoding="ascii")
+
+    assert r"term \u6771\u4eac" in text
+
+
+def test_corpus_text_is_neither_markup_nor_control(assess):
+    """Brackets stand as they are; an escape sequence in a text does not reach the terminal."""
+    finding = Finding("odd", "warning", "[red]text[/red] \x1b[31m :smile: \x07 [/]")
+
+    text = render(Report.of([assess(model="m[0]", findings=[finding])]), 100, color=False)
+
+    assert r"[red]text[/red] \x1b[31m :smile: \x07 [/]" in text
+    assert "m[0]: undecided" in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("model", ["org/" + "x" * 300, "模型" * 40])
+def test_long_names_are_folded(assess, model):
+    """A path as model breaks; the numbers beside it do not."""
+    text = render(Report.of([assess(model=model)]), 80, color=False)
+
+    lines = text.splitlines()
+    assert max(cell_len(line) for line in lines[:-1]) <= 80
+    assert "[0.604, 0.782]" in text
+
+
+def test_last_line_names_status_and_file(assess):
+    """What a script's reader looks for, in one unbroken line."""
+    report = Report.of([assess(gates=GATES[:1])], selection={"deselected": 3})
+
+    last = render(report, 64, color=False, folder=Path("a" * 80)).splitlines()[-1]
+
+    assert last == (
+        "pass: 1 of 1 gate passed; 1 measurement on 1 suite; not everything was measured · "
+        + "a" * 80
+        + "/verdict.json"
+    )
+
+
+def test_empty_report_does_not_read_as_a_pass():
+    """Nothing measured is said in one line."""
+    text = render(Report.of([]), 80, color=False)
+
+    assert text == "no-suites: no gate; 0 measurements on 0 suites\n"
+
+
+def test_value_beside_the_decision_does_not_contradict_it(assess):
+    """6,499 of 10,000 is below 0.65 and above the floor 0.6499 minus a hair: digits show it."""
+    gate = Gate.floor("recall@10", 0.64991)
+    report = Report.of([assess(hits=[1.0] * 6499 + [0.0] * 3501, gates=[gate])])
+
+    text = render(report, 120, color=False)
+
+    assert "FAIL" in text
+    assert text.count("0.6499 [") >= 2
+    assert "below the floor 0.64991 by 0.00001" in text

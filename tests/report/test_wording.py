@@ -1,0 +1,97 @@
+"""Sentences and cells that every renderer shares."""
+
+import dataclasses
+
+import pytest
+
+from benchharness.data.lint import Finding
+from benchharness.judge.verdict import Estimate
+from benchharness.report import wording
+from benchharness.report.model import Report
+from benchharness.suite import Gate
+
+
+def _with(assessment, measure, value, ci95):
+    estimates = {**assessment.estimates, measure: Estimate(value, ci95, 1000, "wilson")}
+    return dataclasses.replace(assessment, estimates=estimates)
+
+
+def test_cell_agrees_with_the_gate_beside_it(assess):
+    """0.54996 fails a floor of 0.55, so its cell does not say 0.5500."""
+    one = _with(assess(gates=[Gate.floor("ndcg@10", 0.55)]), "ndcg@10", 0.54996, (0.52, 0.58))
+
+    assert wording.shown_estimate(one, "ndcg@10") == ("0.54996", "[0.520, 0.580]")
+
+
+def test_cell_agrees_with_the_decision_beside_it(assess):
+    """An interval that ends below 0.65 does not print its end as 0.650."""
+    one = _with(assess(), "recall@10", 0.62, (0.59, 0.64996))
+
+    assert wording.shown_estimate(one, "recall@10") == ("0.6200", "[0.59000, 0.64996]")
+
+
+def test_cell_is_not_compared_with_other_measures_thresholds(assess):
+    """A floor of recall@10 adds no digit to ndcg@10."""
+    gates = [Gate.floor("recall@10", 0.55)]
+    one = _with(assess(gates=gates), "ndcg@10", 0.54996, (0.52, 0.64996))
+
+    assert wording.shown_estimate(one, "ndcg@10") == ("0.5500", "[0.520, 0.650]")
+
+
+def test_bm25_is_told_apart_from_a_model_that_is_near(assess):
+    """The suite's one line on BM25 gets digits until it differs from each model's value."""
+    one = assess(evidence={"bm25": {"recall@10": 0.70001, "description": "stemmed"}})
+
+    line = wording.bm25_line([assess(), one])
+
+    assert line == "BM25 on the same queries: recall@10 0.70001 (stemmed)"
+
+
+def test_nothing_is_said_where_nothing_is_known(assess):
+    """No evidence, no ties, no timings, no counts: no empty sentence."""
+    one = assess()
+    bare = dataclasses.replace(one.result, ties={10: 0}, timings={}, counts={}, details={})
+
+    assert wording.bm25_line([one]) == ""
+    assert wording.tokens_line(one) == ""
+    assert wording.facts_line(bare) == ""
+    assert wording.counted_line(bare) == ""
+    assert wording.size_line([bare]) == "100 queries"
+
+
+def test_short_stages_are_left_out_of_the_timing(assess):
+    """A stage below 5 % of the time is noise; the total counts it."""
+    timings = {"encode_documents_s": 60.0, "search_s": 40.0, "score_s": 0.5}
+
+    line = wording.timing_line(dataclasses.replace(assess().result, timings=timings))
+
+    assert line == "took 1 min 40 s: encode documents 1 min 00 s, search 40.0 s"
+
+
+def test_finding_of_every_model_is_told_once(assess):
+    """The lint of the data is the same for all models of a suite."""
+    shared = Finding("dangling", "warning", "2 qrels")
+    own = Finding("truncated", "warning", "minilm reads 256 tokens")
+
+    found = wording.findings_of([assess(findings=[shared, own]), assess(findings=[shared])],
+                                "warning")  # fmt: skip
+
+    assert found == [shared, own]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("\x1b[31m", r"\x1b[31m"), ("a\tb", "a b"), ("é東", "é東"), ("\u202eabc", r"\u202eabc")],
+)
+def test_control_characters_are_made_visible(text, shown):
+    """Escapes and direction marks of a corpus are shown, not obeyed."""
+    assert wording.plain(text) == shown
+
+
+def test_closing_sentence_counts_gates_and_measurements(assess):
+    """Passed gates, warned ones, and what was left out."""
+    gates = [Gate.floor("recall@10", 0.5), Gate.floor("ndcg@10", 0.9, severity="warn")]
+
+    sentence = wording.closing_sentence(Report.of([assess(gates=gates), assess("other")]))
+
+    assert sentence == "1 of 2 gates passed, 1 warned; 2 measurements on 2 suites"
