@@ -11,8 +11,8 @@ code_search = Suite(
     models=["minilm@max_length=128", "wordllama", "bm25"],
     measures=["recall@10", "ndcg@10", "mrr@10"],
     gates=[
-        Gate.floor("recall@10", 0.60, models=["minilm@max_length=128"]),
-        Gate.floor("recall@10", 0.25, models=["wordllama"]),
-        Gate.floor("recall@10", 0.25, models=["bm25"]),
+        Gate.floor("recall@10", 0.65, models=["minilm@max_length=128"]),
+        Gate.floor("recall@10", 0.28, models=["wordllama"]),
+        Gate.floor("recall@10", 0.30, models=["bm25"]),
     ],
 )

@@ -12,7 +12,7 @@ prose = Suite(
     measures=["recall@10", "ndcg@10", "mrr@10"],
     gates=[
         Gate.floor("recall@10", 0.80, models=["minilm"]),
-        Gate.floor("recall@10", 0.50, models=["wordllama"]),
-        Gate.floor("recall@10", 0.50, models=["bm25"]),
+        Gate.floor("recall@10", 0.60, models=["wordllama"]),
+        Gate.floor("recall@10", 0.75, models=["bm25"]),
     ],
 )

@@ -114,7 +114,7 @@ def measure_system(
         trainable=system.trainable,
         query_origin=dataset.query_origin,
         details=_details(dataset, system),
-        environment=_environment(system),
+        environment=_environment(system, cache),
         timings=_timings(clock),
         limit=limit,
     )
@@ -247,14 +247,16 @@ def _details(dataset: Dataset, system: Encoder | Ranker) -> dict[str, str]:
     return {"data": dataset.name} | data | left_out | dict(system.details)
 
 
-def _environment(system: Encoder | Ranker) -> dict[str, str]:
+def _environment(system: Encoder | Ranker, cache: EmbeddingCache) -> dict[str, str]:
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for library in _LIBRARIES:
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             found[library] = "not installed"
-    return found | {"encode_path": system.encode_path}
+    # Vectors from the cache were made in the way that is kept beside them, perhaps elsewhere.
+    kept = cache.encode_paths(system, "document") if is_encoder(system) else ()
+    return found | {"encode_path": "; ".join(kept) or system.encode_path}
 
 
 def _timings(clock: _Clock) -> dict[str, float]:

@@ -113,10 +113,11 @@ def _hit(graded: Graded, k: int) -> Column:
 
 
 def _mrr(graded: Graded, k: int) -> Column:
+    import numpy as np
+
     hits = _hits(graded, k)
     first = hits.argmax(axis=1)
-    reciprocal: Column = hits.any(axis=1) / (first + 1.0)
-    return reciprocal
+    return np.where(hits.any(axis=1), 1.0 / (first + 1.0), 0.0)
 
 
 def _map(graded: Graded, k: int) -> Column:

@@ -132,11 +132,9 @@ def _remarks(result: Result, evidence: Mapping[str, object], measure: str, found
     remarks = []
     if measure == CAPPED:
         ceiling = format_value(result.ceilings[PLAIN], against=(1.0,))
-        remarks.append(
-            f"capped recall decides, because no ranker gets beyond {PLAIN} {ceiling} here"
-        )
-    if result.query_origin in _ORIGINS:
-        remarks.append(_ORIGINS[result.query_origin])
+        remarks.append(f"capped, because no ranker gets beyond {PLAIN} {ceiling} here")
+    if result.query_origin == "llm":
+        remarks.append("it rests on queries written by an LLM, not by users")
     if result.limit is not None:
         remarks.append(f"only {format_count(found.n, 'query', 'queries')} measured, by a limit")
     ahead = _bm25_ahead(result, evidence, measure, found)

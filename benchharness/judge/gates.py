@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from benchharness.evaluation.result import Result
 
 
+# In the line of a floor that the value clears and its interval does not.
+NARROW = "but its interval reaches below it"
+
+
 @singledispatch
 def judge(
     gate: Gate,
@@ -100,7 +104,7 @@ def _line(gate: FloorGate, measure: str, found: Estimate, side: int) -> str:
         gap = format_gap(format_value(low, (gate.minimum,)), floor)
         place = f"is below the floor {floor} by {gap}"
     reaches_below = order(found.ci95[0], gate.minimum) < 0
-    caveat = ", but its interval reaches below it" if side >= 0 and reaches_below else ""
+    caveat = f", {NARROW}" if side >= 0 and reaches_below else ""
     return f"{shown}{subject} {place}{caveat}"
 
 

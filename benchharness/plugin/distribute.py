@@ -11,8 +11,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchharness.suite_file import is_suite_file
-
 if TYPE_CHECKING:
     import pytest
 
@@ -46,6 +44,8 @@ def names_suites(config: pytest.Config) -> bool:
 
 
 def _holds_suite(path: Path) -> bool:
+    from benchharness.suite_file import is_suite_file
+
     if path.is_file():
         return is_suite_file(path)
     for folder, below, files in os.walk(path):

@@ -40,7 +40,11 @@ class SuiteFile(pytest.Module):
         ]
         return [*collectors, *ordinary]
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:  # noqa: ARG002 -- pytest names it
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: Any = None,  # noqa: ARG002 -- collectors have one style
+    ) -> Any:
         error = excinfo.value
         if not isinstance(error, BenchError):
             return super().repr_failure(excinfo)

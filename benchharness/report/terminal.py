@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchharness.judge.gates import NARROW
 from benchharness.judge.numbers import format_count
 from benchharness.report.model import Failure, Report, tally, word_of
 from benchharness.report.wording import (
@@ -39,6 +40,7 @@ _STYLES = {
     "tune": "bold yellow", "optional": "cyan", "skip": "green", "undecided": "magenta",
     "warning": "yellow", "error": "bold red",
 }  # fmt: skip
+_LONGEST_PLACE = 120
 # Below this a table would lose columns; the terminal wraps the lines instead.
 _NARROWEST = 64
 # For terminals without the character; what is left after these is escaped.
@@ -217,11 +219,16 @@ def _print_model(console: Console, assessment: Assessment) -> None:
     lines = [_text(decision.why)]
     if decision.advice:
         lines.append(_text("→ ", decision.advice))
-    lines += [_gate_line(verdict) for verdict in assessment.verdicts]
+    lines += [_gate_line(verdict) for verdict in assessment.verdicts if _is_told(verdict)]
     facts = (tokens_line(assessment), facts_line(result))
     lines += [_text((fact, "dim")) for fact in facts if fact]
     for line in lines:
         console.print(_indented(line, 2))
+
+
+def _is_told(verdict: Verdict) -> bool:
+    """A clear pass needs no line beside the table; a breach and a narrow pass do."""
+    return verdict.breached or NARROW in verdict.line
 
 
 def _gate_line(verdict: Verdict) -> Text:
@@ -243,10 +250,15 @@ def _print_findings(console: Console, found: Sequence[Assessment]) -> None:
         console.print()
         console.print(_text((f"lint: {format_count(len(findings), severity)}", _STYLES[severity])))
         for finding in findings:
-            where = f" ({finding.where})" if finding.where else ""
+            where = f" ({_shortened(finding.where)})" if finding.where else ""
             console.print(_indented(_text(f"{finding.code}: {finding.message}{where}"), 2))
             if finding.remedy:
                 console.print(_indented(_text((f"→ {finding.remedy}", "dim")), 4))
+
+
+def _shortened(where: str) -> str:
+    """The first places; `benchharness lint` and verdict.json have all that were found."""
+    return where if len(where) <= _LONGEST_PLACE else f"{where[:_LONGEST_PLACE].rstrip()}…"
 
 
 def _print_failure(console: Console, failure: Failure) -> None:

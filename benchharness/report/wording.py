@@ -11,6 +11,7 @@ from benchharness.judge.numbers import (
     format_interval,
     format_rate,
     format_value,
+    order,
 )
 from benchharness.report.files import VERDICT
 from benchharness.report.model import Report, word_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
 
 _SHOWN_TERMS = 6
+# Queries that no user wrote are labelled wherever their number stands.
+ORIGINS = {"llm": "written by an LLM", "docstrings": "first sentences of docstrings"}
 
 
 def plain(text: str) -> str:
@@ -75,6 +78,8 @@ def size_line(results: Sequence[Result]) -> str:
     """`1,000 queries, 5,412 documents`, and what was counted apart."""
     counts = results[0].counts
     words = [format_count(len(results[0].query_ids), "query", "queries")]
+    if results[0].query_origin in ORIGINS:
+        words[0] += f" ({ORIGINS[results[0].query_origin]})"
     if "documents" in counts:
         words.append(format_count(counts["documents"], "document"))
     if results[0].limit is not None:
@@ -92,17 +97,23 @@ def counted_line(result: Result) -> str:
 
 
 def bm25_line(found: Sequence[Assessment]) -> str:
-    """BM25's values on the suite, told once; empty where BM25 is not beside any model."""
+    """BM25's values on the suite, told once; empty where BM25 is not beside any model.
+
+    Where BM25 is a row of the table, only how it tokenises and scores.
+    """
     mappings = (assessment.decision.evidence.get("bm25") for assessment in found)
     bm25 = next((mapping for mapping in mappings if isinstance(mapping, Mapping)), None)
     if bm25 is None:
         return ""
+    description = bm25.get("description")
+    if any(one.result.model == "bm25" for one in found):
+        return f"bm25: {description}" if description else ""
     shown = []
     for name, value in bm25.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            beside = [one.estimates[name].value for one in found if name in one.estimates]
+            others = (one.estimates[name].value for one in found if name in one.estimates)
+            beside = [other for other in others if order(other, float(value))]
             shown.append(f"{name} {format_value(float(value), beside)}")
-    description = bm25.get("description")
     how = f" ({description})" if description else ""
     return f"BM25 on the same queries: {', '.join(shown)}{how}"
 
@@ -146,7 +157,7 @@ def timing_line(result: Result) -> str:
     seconds = {
         name.removesuffix("_s").replace("_", " "): spent
         for name, spent in result.timings.items()
-        if not name.endswith("_per_second")
+        if name.endswith("_s")
     }
     total = sum(seconds.values())
     if not seconds:

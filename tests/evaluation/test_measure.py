@@ -162,6 +162,7 @@ def test_cold_and_warm_caches_give_the_same_result(tmp_path: Path):
     warm = measure(data, HashEncoder(), cache=cache)
 
     assert warm.run.scores == cold.run.scores
+    assert warm.environment == cold.environment
     assert cold.timings["documents_encoded"] == len(set(texts.values()))
     assert "documents_encoded" not in warm.timings
 

@@ -47,6 +47,38 @@ def test_bm25_is_told_apart_from_a_model_that_is_near(assess):
     assert line == "BM25 on the same queries: recall@10 0.70001 (stemmed)"
 
 
+def test_bm25_is_only_described_where_it_is_a_row_of_the_table(assess):
+    """Its values stand in the table already."""
+    evidence = {"bm25": {"recall@10": 0.7, "description": "stemmed"}}
+
+    line = wording.bm25_line([assess(evidence=evidence), assess(model="bm25")])
+
+    assert line == "bm25: stemmed"
+
+
+def test_bm25_with_the_model_s_own_value_is_printed_with_the_usual_digits(assess):
+    line = wording.bm25_line([assess(evidence={"bm25": {"recall@10": 0.7}})])
+
+    assert line == "BM25 on the same queries: recall@10 0.7000"
+
+
+@pytest.mark.parametrize(
+    ("origin", "label"),
+    [("llm", "(written by an LLM)"), ("docstrings", "(first sentences of docstrings)")],
+)
+def test_queries_that_no_user_wrote_are_labelled(assess, origin, label):
+    assert label in wording.size_line([assess(query_origin=origin).result])
+
+
+def test_what_was_counted_is_not_added_to_the_seconds(assess):
+    """`documents_encoded` stands among the timings and is no time."""
+    timings = {"encode_documents_s": 2.0, "documents_encoded": 500.0}
+
+    line = wording.timing_line(dataclasses.replace(assess().result, timings=timings))
+
+    assert line == "took 2.00 s: encode documents 2.00 s"
+
+
 def test_nothing_is_said_where_nothing_is_known(assess):
     """No evidence, no ties, no timings, no counts: no empty sentence."""
     one = assess()
