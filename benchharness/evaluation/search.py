@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Bytes of proposed scores held at once; bounds memory, changes no result.
 SCORE_BUFFER_BYTES = 256 * 2**20
-# Pairs rescored at once; bounds memory, changes no result.
-RESCORE_PAIRS = 2**15
+# Pairs rescored at once: few enough to stay in a core's cache. Changes no result.
+RESCORE_PAIRS = 2**9
 DOCUMENT_BLOCK = 8192
 # Below every real score, and finite, so that files and tools can hold it.
 UNRANKED_SCORE = -1e30
