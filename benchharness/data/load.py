@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,8 +37,11 @@ class _Options:
         return None if value is None else int(value)
 
     def path(self, name: str) -> Path:
-        # An absolute path replaces the base.
-        return self.base / Path(self.text(name)).expanduser()
+        # An absolute path replaces the base. Messages and reports name the path, so it is as
+        # short as it can be: without "..", and relative where it lies below the working folder.
+        path = Path(os.path.normpath(self.base / Path(self.text(name)).expanduser()))
+        here = Path.cwd()
+        return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 _READERS: Mapping[str, Callable[[_Options], Dataset]] = {

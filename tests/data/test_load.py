@@ -75,3 +75,14 @@ def test_an_unknown_kind_is_a_usage_error(tmp_path):
     """Rule: references made by hand are checked too."""
     with pytest.raises(UsageError, match="'bier'"):
         load(DatasetReference("bier", ()), tmp_path)
+
+
+def test_messages_name_the_shortest_path(tmp_path, monkeypatch):
+    """`../data` of a suite file reads as `data` where the user stands above both."""
+    (tmp_path / "suites").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(DataError) as caught:
+        load(references.beir("../data"), tmp_path / "suites")
+
+    assert caught.value.where == "data"
