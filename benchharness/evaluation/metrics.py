@@ -116,8 +116,10 @@ def _mrr(graded: Graded, k: int) -> Column:
     import numpy as np
 
     hits = _hits(graded, k)
-    first = hits.argmax(axis=1)
-    return np.where(hits.any(axis=1), 1.0 / (first + 1.0), 0.0)
+    found = hits.any(axis=1)
+    value: Column = np.zeros(len(hits))
+    value[found] = 1.0 / (hits[found].argmax(axis=1) + 1)
+    return value
 
 
 def _map(graded: Graded, k: int) -> Column:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -87,10 +88,17 @@ class Bm25:
             yield row
 
 
+def _quiet() -> None:
+    """bm25s sets its logger to DEBUG when it is imported, and pytest shows that under a failure."""
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
+
+
 def _tokens(texts: Sequence[str]) -> list[list[str]]:
     """The stems of each text in order; token ids are avoided because they follow hash seeds."""
     import bm25s
     import Stemmer
+
+    _quiet()
 
     if not len(texts):
         return []

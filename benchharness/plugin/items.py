@@ -49,6 +49,8 @@ class SuiteFile(pytest.Module):
         if not isinstance(error, BenchError):
             return super().repr_failure(excinfo)
         error = located(error, self.path)
+        if hasattr(self.config, "workerinput"):
+            return str(error)  # xdist tells errors of several workers once where texts are equal
         line = int(error.where.rpartition(":")[2]) if error.where[-1].isdigit() else 1
         return plain_repr(excinfo, str(error), self.path, line)
 
@@ -87,7 +89,9 @@ class BenchItem(pytest.Item):
 
     @classmethod
     def of(cls, parent: SuiteCollector, name: str, model: str, gate: Gate | None) -> BenchItem:
-        return cls.from_parent(parent, name=name, model=model, gate=gate)
+        # As text, so that pytest reads what is in brackets as it reads it back for --lf.
+        nodeid = f"{parent.nodeid}::{name}"
+        return cls.from_parent(parent, name=name, nodeid=nodeid, model=model, gate=gate)
 
     @property
     def identity(self) -> dict[str, str]:

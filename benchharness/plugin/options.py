@@ -65,8 +65,13 @@ def read_options(config: pytest.Config) -> Options:
 
 
 def _spec(text: str) -> str:
-    if not text.strip() or text != text.strip():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a model spec; try minilm or bm25")
+    from benchharness.errors import BenchError
+    from benchharness.models.spec import parse_spec
+
+    try:
+        parse_spec(text)
+    except BenchError as error:
+        raise argparse.ArgumentTypeError(f"{error.message} ({error.remedy})") from None
     return text
 
 

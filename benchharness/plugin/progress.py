@@ -34,7 +34,8 @@ class TerminalProgress:
         self._writer = config.get_terminal_writer()
         self._capture: Any = config.pluginmanager.getplugin("capturemanager")
         # FORCE_COLOR and the like colour a log; they do not make it a terminal.
-        self._live = _is_terminal()
+        with self._suspended():  # captured, stdout is a file whatever it was
+            self._live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         self._column: int | None = None
         self._progress = LiveProgress(self._draw if self._live else self._log, live=self._live)
 
@@ -55,7 +56,8 @@ class TerminalProgress:
             self._column = self._writer.width_of_current_line
             text = "\n" + text
         with self._suspended():
-            sys.stdout.write(text)
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
             sys.stdout.flush()
 
     def _log(self, line: str) -> None:
@@ -67,8 +69,3 @@ class TerminalProgress:
     def _suspended(self) -> AbstractContextManager[None]:
         manager = self._capture
         return manager.global_and_fixture_disabled() if manager else nullcontext()
-
-
-def _is_terminal() -> bool:
-    stdout = sys.__stdout__
-    return stdout is not None and stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -4,7 +4,8 @@ exit 0   pass, or incomplete where --bench-limit kept gates from being judged
 exit 1   fail (a gate), error (a gate without a number), data-error, model-error … (what kept
          a model from being measured), internal-error (a defect, or a worker died),
          tests-failed (only tests besides the gates failed)
-exit 2   suite-error (a suite file could not be collected), else interrupted
+exit 2   suite-error (a suite file could not be collected; with xdist the exit code is 1),
+         else interrupted
 exit 3   internal-error
 """
 

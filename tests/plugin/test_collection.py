@@ -31,11 +31,13 @@ def test_one_item_for_each_gate_and_model_in_order_of_model(project: Project) ->
 
 def test_a_model_without_gates_is_measured(project: Project) -> None:
     """A model that no gate binds gets one item, measure[MODEL]."""
-    project.gates('Gate.floor("recall@10", 0.5, models=["hash"])', models='["hash", "hash@dim=8"]')
+    project.gates(
+        'Gate.floor("recall@10", 0.5, models=["hash"])', models='["hash", "hash@dim=512"]'
+    )
 
     result = project.run("--collect-only", "-q", "suites")
 
-    assert collected(result)[1:] == ["suites/suite_faq.py::faq::measure[hash@dim=8]"]
+    assert collected(result)[1:] == ["suites/suite_faq.py::faq::measure[hash@dim=512]"]
 
 
 def test_test_functions_of_a_suite_file_run_with_explained_asserts(project: Project) -> None:
@@ -109,7 +111,9 @@ def test_two_suites_of_one_name_are_refused(project: Project) -> None:
 @pytest.mark.parametrize(
     ("wrong", "right", "message"),
     [
-        pytest.param('"recall@10", 0.5', '"recal@10", 0.5', "unknown measure 'recal@10'", id="measure"),
+        pytest.param(
+            '"recall@10", 0.5', '"recal@10", 0.5', "unknown measure 'recal@10'", id="measure"
+        ),
         pytest.param("0.5", 'float("nan")', "minimum of floor-recall@10 is nan", id="nan"),
         pytest.param('name="faq"', 'name="f/q"', "suite name 'f/q' cannot name a file", id="name"),
     ],
@@ -176,7 +180,9 @@ def test_items_are_chosen_as_in_any_test_file(
 
 def test_marks_of_the_file_reach_its_gates(project: Project) -> None:
     """`pytestmark` skips gates like tests."""
-    project.suite(project.faq + "\nimport pytest\n\npytestmark = pytest.mark.skip(reason='later')\n")
+    project.suite(
+        project.faq + "\nimport pytest\n\npytestmark = pytest.mark.skip(reason='later')\n"
+    )
 
     result = project.run("suites")
 
@@ -202,10 +208,10 @@ def test_bench_model_replaces_the_models_of_every_suite(project: Project) -> Non
 
     result = project.run(
         "--collect-only", "-q", "suites",
-        "--bench-model", "hash@dim=8", "--bench-model", "hash@dim=8", "--bench-model", "bm25",
+        "--bench-model", "hash@dim=512", "--bench-model", "hash@dim=512", "--bench-model", "bm25",
     )  # fmt: skip
 
     assert collected(result) == [
-        "suites/suite_faq.py::faq::floor-recall@10[hash@dim=8]",
+        "suites/suite_faq.py::faq::floor-recall@10[hash@dim=512]",
         "suites/suite_faq.py::faq::floor-recall@10[bm25]",
     ]

@@ -86,7 +86,9 @@ def test_a_limited_measurement_judges_nothing(project: Project) -> None:
 
 def test_an_expected_failure_is_no_failure_in_the_report(project: Project) -> None:
     """xfail waives a gate: exit code 0, status pass, and the verdict stands as a warning."""
-    project.gates(FAILS, more='\nimport pytest\npytestmark = pytest.mark.xfail(reason="ticket 12")\n')
+    project.gates(
+        FAILS, more='\nimport pytest\npytestmark = pytest.mark.xfail(reason="ticket 12")\n'
+    )
 
     result = project.run("suites")
 
@@ -116,13 +118,13 @@ def test_an_unknown_model_is_an_error_told_in_full_once(project: Project) -> Non
     [
         pytest.param("absent", "there is no such folder", id="missing-folder"),
         pytest.param("row", "corpus.jsonl:3", id="malformed-line"),
-        pytest.param("qrels", "dangling", id="qrels-to-nowhere"),
+        pytest.param("qrels", "test.tsv:2: suite 'faq' cannot be measured", id="qrels-to-nowhere"),
         pytest.param("empty", "corpus", id="empty-corpus"),
     ],
 )
 def test_bad_data_are_told_once_a_suite(project: Project, breakage: str, message: str) -> None:
     """Every item errors, the message with place and remedy stands there once, exit code 1."""
-    project.gates(PASSES, models='["hash", "hash@dim=8"]')
+    project.gates(PASSES, models='["hash", "hash@dim=512"]')
     break_data(project, project.path / "suites" / "data" / "faq", breakage)
 
     result = project.run("suites", "--tb=short")

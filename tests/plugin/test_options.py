@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     [
         pytest.param(["--bench-limit", "0"], "'0' is not a number of queries", id="limit-0"),
         pytest.param(["--bench-limit", "many"], "'many' is not a number", id="limit-word"),
-        pytest.param(["--bench-model", ""], "'' is not a model spec", id="model-empty"),
+        pytest.param(["--bench-model", ""], "model spec '' is empty", id="model-empty"),
         pytest.param(["--bench-model", "a@dim=1,dim=2"], "'dim' is given twice", id="model-twice"),
         pytest.param(["--bench-report", "tox.ini"], "is a file, not a folder", id="report-file"),
         pytest.param(["--bench-nonesuch"], "--bench-nonesuch", id="unknown"),

@@ -1,0 +1,77 @@
+"""A folder with data and a suite, and the command run in this process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchharness.cli import main
+from benchharness.testing import install_doubles, write_beir
+
+SUITE = """
+from benchharness import Gate, Suite, beir
+
+faq = Suite(
+    name="faq",
+    dataset=beir("data/faq"),
+    models=["hash", "bm25"],
+    measures=["recall@10", "ndcg@10"],
+    gates=[Gate.floor("recall@10", 0.5), Gate.floor("ndcg@10", 0.3, models=["hash"])],
+)
+"""
+CORPUS = {
+    **{f"d{row}": text for row, text in enumerate(["red apple", "green pear", "blue car"])},
+    **{f"a{row:02}": f"filler{row:02} paper{row:02}" for row in range(20)},
+}
+# Two of three queries share a word with their document: recall@10 is 2/3.
+QUERIES = {"q0": "apple", "q1": "pear", "q2": "submarine"}
+QRELS = {f"q{row}": {f"d{row}": 1} for row in range(3)}
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Shell:
+    """Runs `benchharness ARGUMENTS` in a folder that holds `data/faq` and `suites/suite_faq.py`."""
+
+    data = "beir:suites/data/faq"
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> Ran:
+        try:
+            code = main(arguments)
+        except SystemExit as stop:  # argparse's own way out
+            code = int(stop.code or 0)
+        out, err = self._capsys.readouterr()
+        return Ran(code, out, err)
+
+    def verdict(self, folder: str = ".benchharness/report") -> Any:
+        return json.loads((self.folder / folder / "verdict.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Shell:
+    install_doubles()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    write_beir(tmp_path / "suites" / "data" / "faq", CORPUS, QUERIES, QRELS)
+    (tmp_path / "suites" / "suite_faq.py").write_text(SUITE, encoding="utf-8")
+    return Shell(tmp_path, capsys)
