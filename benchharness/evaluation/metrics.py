@@ -108,7 +108,7 @@ def _precision(graded: Graded, k: int) -> Column:
 def _hit(graded: Graded, k: int) -> Column:
     import numpy as np
 
-    found: Column = _hits(graded, k).any(axis=1).astype(np.float64)
+    found: Column = (_hits(graded, k).sum(axis=1) > 0).astype(np.float64)
     return found
 
 

@@ -45,7 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         models, report, limit, exchange = given
         options, folder = Options(tuple(models), Path(report), limit), Path(exchange)
-    session = BenchSession(options, folder, progress=lambda: progress_for(config))
+    session = BenchSession(
+        options, folder, progress=lambda: progress_for(config), shared=given is not None
+    )
     open_session(config, session)
     if given is None:
         from benchharness.plugin.publishing import Publisher

@@ -95,7 +95,7 @@ class Publisher:
         collected = Collected.read(self._session.folder)
         assessments = [
             self._as_judged(assessment, waived=exitstatus == 0)
-            for assessment in read_assessments(self._session.folder, collected)
+            for assessment in assessments_of(self._session, collected)
         ]
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         failures = self._failures(collected, interrupted=interrupted)
@@ -187,13 +187,17 @@ class Publisher:
         shutil.rmtree(self._session.folder, ignore_errors=True)
 
 
-def read_assessments(folder: Path, collected: Collected) -> list[Assessment]:
-    """The session's assessments: in order of collection, then those of fixtures by name."""
+def assessments_of(session: BenchSession, collected: Collected) -> list[Assessment]:
+    """The session's assessments, by whichever process measured them.
+
+    In order of collection; those that only fixtures asked for come last, by name.
+    """
     from benchharness.report.verdict_file import read_report
 
+    reports = (read_report(place) for place in _finished(session.folder))
+    found = session.own_assessments()
+    found += [assessment for report in reports for assessment in report.assessments]
     order = rank_of(collected)
-    reports = (read_report(place) for place in _finished(folder))
-    found = [assessment for report in reports for assessment in report.assessments]
     return sorted(found, key=lambda one: order(one.result.suite, one.result.model))
 
 

@@ -94,14 +94,21 @@ class BenchSession:
     """The suites of this process and its `Bench`; measures nothing that the session has already.
 
     folder:   where the processes of the session exchange results; made when first needed.
+    shared:   whether other processes wait for the results: those of an xdist worker.
     progress: makes what draws progress, when that is first needed; None draws nothing.
     """
 
     def __init__(
-        self, options: Options, folder: Path, progress: Callable[[], TerminalProgress | None]
+        self,
+        options: Options,
+        folder: Path,
+        progress: Callable[[], TerminalProgress | None],
+        *,
+        shared: bool,
     ) -> None:
         self.options = options
         self.folder = folder
+        self._shared = shared
         self._make_progress = progress
         self._progress: TerminalProgress | None = None
         self._suites: dict[str, FoundSuite] = {}
@@ -163,6 +170,11 @@ class BenchSession:
             raise self._told_once(suite, model, outcome, nodeid)
         return outcome
 
+    def own_assessments(self) -> list[Assessment]:
+        """What this process has measured, or read from another, in that order."""
+        outcomes = (outcome for _, outcome in self._assessed.values())
+        return [outcome for outcome in outcomes if not isinstance(outcome, BenchError)]
+
     def note_defect(self, suite: Suite, model: str, text: str, nodeid: str) -> None:
         """Remember an exception that is no BenchError, so that only one gate meets it."""
         if (suite.name, model) not in self._assessed:
@@ -220,10 +232,11 @@ class BenchSession:
             trouble = trouble_of(suite, model, error, nodeid)
             _write_whole(place.with_suffix(".error"), json.dumps(asdict(trouble)))
             return error
-        half = place.with_suffix(".part")
-        shutil.rmtree(half, ignore_errors=True)
-        write_report(Report.of([assessment]), half)
-        half.rename(place)
+        if self._shared:
+            half = place.with_suffix(".part")
+            shutil.rmtree(half, ignore_errors=True)
+            write_report(Report.of([assessment]), half)
+            half.rename(place)
         return assessment
 
     @property

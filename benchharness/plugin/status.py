@@ -1,12 +1,14 @@
 """The word for a session in verdict.json, which never says anything else than the exit code.
 
-exit 0   pass, or incomplete where --bench-limit kept gates from being judged
+exit 0   pass; incomplete where --bench-limit kept gates from being judged; no-suites where
+         every item was skipped
 exit 1   fail (a gate), error (a gate without a number), data-error, model-error … (what kept
          a model from being measured), internal-error (a defect, or a worker died),
          tests-failed (only tests besides the gates failed)
 exit 2   suite-error (a suite file could not be collected; with xdist the exit code is 1),
          else interrupted
 exit 3   internal-error
+exit 4   usage-error (an option or the configuration is wrong)
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 TESTS_FAILED = "tests-failed"
 SUITE_ERROR = "suite-error"
+USAGE_ERROR = "usage-error"
 
 
 def status_for(
@@ -42,6 +45,9 @@ def status_for(
     if exitstatus == pytest.ExitCode.INTERRUPTED:
         return INTERRUPTED
     found = status_of(assessments, failures, ended=INTERNAL_ERROR if worker_died else "")
+    if exitstatus == pytest.ExitCode.USAGE_ERROR:
+        return USAGE_ERROR
     if exitstatus == pytest.ExitCode.OK:
-        return "incomplete" if found == "incomplete" else "pass"
+        # Every item may have been skipped by a mark: nothing measured is not a pass.
+        return found if found in ("incomplete", "no-suites") else "pass"
     return TESTS_FAILED if found in ("pass", "incomplete", "no-suites") else found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +69,16 @@ class Shell:
 @pytest.fixture
 def shell(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Shell:
+) -> Iterator[Shell]:
     install_doubles()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.delenv("NO_COLOR", raising=False)
     write_beir(tmp_path / "suites" / "data" / "faq", CORPUS, QUERIES, QRELS)
     (tmp_path / "suites" / "suite_faq.py").write_text(SUITE, encoding="utf-8")
-    return Shell(tmp_path, capsys)
+    before = set(sys.modules)
+    yield Shell(tmp_path, capsys)
+    # The command imports suite files in its own process, which is this one.
+    for name in set(sys.modules) - before:
+        if name.startswith("suite_"):
+            del sys.modules[name]

@@ -212,3 +212,32 @@ def test_quiet_twice_prints_neither_table_nor_progress(project: Project) -> None
     result.stdout.no_fnmatch_line("*benchharness:*")
     result.stdout.no_fnmatch_line("*retrieval benchmarks*")
     assert project.verdict()["status"] == "pass"
+
+
+def test_a_session_in_which_every_gate_was_skipped_is_no_pass(project: Project) -> None:
+    """pytest ends with 0; what was not measured is not released."""
+    project.suite()
+    conftest = project.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text(encoding="utf-8")
+        + "\nimport pytest\n\ndef pytest_collection_modifyitems(items):\n"
+        + "    for item in items:\n        item.add_marker(pytest.mark.skip)\n",
+        encoding="utf-8",
+    )
+
+    result = project.run("suites")
+
+    assert result.ret == 0
+    assert project.verdict()["status"] == "no-suites"
+    assert project.verdict()["complete"] is False
+
+
+def test_a_wrong_configuration_is_a_usage_error(project: Project) -> None:
+    """`--strict-config` stops after the collection, with exit code 4."""
+    project.suite()
+    project.pytester.makeini("[pytest]\nno_such_option = 1\n")
+
+    result = project.run("suites", "--strict-config")
+
+    assert result.ret == 4
+    assert project.verdict()["status"] == "usage-error"
