@@ -175,7 +175,7 @@ def parse_reference(
     if kind not in makers:
         raise UsageError(
             f"data {spelled!r} is of unknown kind {kind!r}",
-            remedy=f"{did_you_mean(kind, makers)} Forms: {forms}",
+            remedy=f"{did_you_mean(kind, makers)}; write {forms}",
         )
     if not argument:
         raise UsageError(f"data {spelled!r} names nothing after the colon", remedy=f"write {forms}")

@@ -188,6 +188,9 @@ def status_word(report: Report) -> str:
 
 def closing_sentence(report: Report) -> str:
     """What the status rests on: `1 of 5 gates failed, 1 warned; 3 models measured on 2 suites`."""
+    failures = format_count(len(report.failures), "failure")
+    if not report.assessments:
+        return f"nothing was measured; {failures}" if report.failures else "nothing was measured"
     words = [word_of(verdict) for verdict in report.verdicts]
     passed, warned = words.count("pass"), words.count("warn")
     broken = len(words) - passed - warned
@@ -199,8 +202,8 @@ def closing_sentence(report: Report) -> str:
     suites = format_count(len({found.result.suite for found in report.assessments}), "suite")
     sentence = f"{', '.join(parts) if words else 'no gate'}; {measured} on {suites}"
     if report.failures:
-        sentence += f"; {format_count(len(report.failures), 'failure')}"
-    if report.assessments and not report.complete and not report.failures:
+        sentence += f"; {failures}"
+    elif not report.complete:
         sentence += "; not everything was measured"
     return sentence
 

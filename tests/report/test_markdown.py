@@ -67,7 +67,7 @@ def test_failures_are_told_with_their_remedy():
 
     text = summarise(Report.of([], [failure]))
 
-    assert "**data-error**: no gate; 0 measurements on 0 suites; 1 failure" in text
+    assert "**data-error**: nothing was measured; 1 failure" in text
     assert "- **data-error** faq: c.jsonl:214: line 214 is not JSON → mend it" in text
 
 

@@ -170,7 +170,7 @@ def test_empty_report_does_not_read_as_a_pass():
     """Nothing measured is said in one line."""
     text = render(Report.of([]), 80, color=False)
 
-    assert text == "no-suites: no gate; 0 measurements on 0 suites\n"
+    assert text == "no-suites: nothing was measured\n"
 
 
 def test_value_beside_the_decision_does_not_contradict_it(assess):
