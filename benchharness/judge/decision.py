@@ -48,9 +48,10 @@ def decide(
     measure, found = _measured(result)
     outcome, straddled = _outcome(found, thresholds)
     needed = _needed(found, straddled)
-    why = _why(measure, found, outcome, straddled, thresholds)
+    trainable = result.trainable
+    why = _why(measure, found, outcome, straddled, thresholds, trainable=trainable)
     why += _remarks(result, evidence or {}, measure, found)
-    advice = _ADVICE[outcome] if result.trainable else _instead(result.model, outcome)
+    advice = _ADVICE[outcome] if trainable else _instead(result.model, outcome)
     if outcome == "undecided":
         advice = f"{_reach(needed, straddled)}; {advice}"
     used = {"tune": thresholds.tune, "skip": thresholds.skip}
@@ -59,13 +60,19 @@ def decide(
         why=why,
         measure=measure,
         estimate=found,
-        trainable=result.trainable,
+        trainable=trainable,
         queries_needed=needed,
         advice=advice,
         evidence={**_plain_mapping(evidence or {}), "thresholds": used},
     )
 
 
+# What an outcome says of a system whose weights can be trained.
+_FOLLOWS = {
+    "tune": "fine-tuning is worth it",
+    "skip": "fine-tuning would hardly pay",
+    "optional": "fine-tuning may pay",
+}
 _ADVICE = {
     "tune": "fine-tune on queries and documents of this domain, judged out of fold with 5 folds",
     "optional": "look closer before you pay for it: a pilot with 5 folds shows what it would gain",
@@ -111,6 +118,8 @@ def _why(
     outcome: str,
     straddled: Sequence[float],
     thresholds: Thresholds,
+    *,
+    trainable: bool,
 ) -> str:
     if not math.isfinite(found.value):
         return f"{measure} is not a number"
@@ -118,13 +127,14 @@ def _why(
     shown = f"{format_value(found.value, against)} {format_interval(found.ci95, against)}"
     tune, skip = (format_threshold(end) for end in against)
     place = {
-        "tune": f"lies below {tune}: fine-tuning is worth it",
-        "skip": f"lies above {skip}: fine-tuning would hardly pay",
-        "optional": f"lies between {tune} and {skip}: fine-tuning may pay",
+        "tune": f"lies below {tune}",
+        "skip": f"lies above {skip}",
+        "optional": f"lies between {tune} and {skip}",
         "undecided": "reaches across " + " and ".join(map(format_threshold, sorted(straddled))),
     }
     queries = format_count(found.n, "query", "queries")
-    return f"{measure} {shown} on {queries} {place[outcome]}"
+    follows = f": {_FOLLOWS[outcome]}" if trainable and outcome in _FOLLOWS else ""
+    return f"{measure} {shown} on {queries} {place[outcome]}{follows}"
 
 
 def _remarks(result: Result, evidence: Mapping[str, object], measure: str, found: Estimate) -> str:
