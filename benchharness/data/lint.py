@@ -162,8 +162,9 @@ def _texts(
             "remove them, or fill in their text",
         )
     rows = np.flatnonzero(~empty)
+    # kind="sort", here and below: numpy 2.0 overflows in a table over the range of 64-bit hashes.
     _, first, counts = np.unique(digests[rows], return_index=True, return_counts=True)
-    shared = np.isin(digests[rows], digests[rows][first[counts > 1]])
+    shared = np.isin(digests[rows], digests[rows][first[counts > 1]], kind="sort")
     if shared.any():
         yield Finding(
             "duplicate-texts",
@@ -232,7 +233,7 @@ def _overlap(
         yield _same_ids(dataset, same, drop_same_id)
     asked = [query_id for query_id in judged if dataset.queries.get(query_id, "").strip()]
     query_digests = np.array([_digest(dataset.queries[name]) for name in asked], dtype=np.uint64)
-    copied = [asked[n] for n in _rows(np.isin(query_digests, digests[~empty]))]
+    copied = [asked[n] for n in _rows(np.isin(query_digests, digests[~empty], kind="sort"))]
     if copied:
         yield Finding(
             "query-is-document",

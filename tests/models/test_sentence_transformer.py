@@ -245,6 +245,7 @@ def test_tokens_are_counted_with_special_ones_and_nothing_cut_off(bert_model: Pa
     assert encoder.tokens_per_word(["cat", "cat-like"]).tolist() == [1, 3]
 
 
+@pytest.mark.filterwarnings("ignore:Deprecated in 0.9.0:DeprecationWarning")
 def test_tokens_are_counted_through_transformers_without_a_tokenizer_json(
     bert_model: Path, tmp_path: Path
 ) -> None:

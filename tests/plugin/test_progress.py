@@ -37,6 +37,8 @@ def run_on_terminal(project: Project, *arguments: str) -> str:
 
 def screen_of(written: str) -> list[str]:
     """The lines that stand on the screen in the end, as far as our escapes and pytest's go."""
+    # Some versions of pytest also tell the terminal's window how far they are.
+    written = re.sub(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)", "", written)
     lines, row, column = [""], 0, 0
     for token in re.findall(r"\x1b\[\d*[A-Za-z]|\r|\n|[^\x1b\r\n]+", written):
         if token == "\n":
