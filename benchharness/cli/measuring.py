@@ -50,7 +50,7 @@ def measure_and_publish(
     arguments: argparse.Namespace, tasks: Sequence[Task], folder: Path | None
 ) -> Report:
     """The report of the tasks, written to `folder` where one is given, also after Ctrl-C."""
-    from benchharness.report.model import INTERRUPTED, Report
+    from benchharness.report.model import INTERRUPTED, UNBOUND, Report
     from benchharness.report.publication import merged, publish
     from benchharness.report.verdict_file import remove_verdict
 
@@ -67,7 +67,9 @@ def measure_and_publish(
         if folder is not None:
             publish(Report.of(assessments, merged(failures), ended=INTERRUPTED), folder)
         raise
-    report = Report.of(assessments, merged(failures))
+    unbound = sum(len(list(task.unbound_gates())) for task in tasks)
+    selection = {UNBOUND: unbound} if unbound else {}
+    report = Report.of(assessments, merged(failures), selection)
     if folder is not None:
         publish(report, folder)
     return report

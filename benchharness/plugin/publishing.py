@@ -144,8 +144,14 @@ class Publisher:
         return merged(sorted(found, key=lambda one: order(one.suite, one.model)))
 
     def _left_out(self, collected: Collected) -> dict[str, int]:
+        from benchharness.report.model import UNBOUND
+
         not_run = set(collected.items) - self._judged - self._in_error
-        counts = {"deselected": collected.deselected, "not run": len(not_run)}
+        counts = {
+            "deselected": collected.deselected,
+            "not run": len(not_run),
+            UNBOUND: len(collected.unbound),
+        }
         return {reason: count for reason, count in counts.items() if count}
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:

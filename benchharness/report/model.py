@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 INTERNAL_ERROR = "internal-error"
 INTERRUPTED = "interrupted"
 NOTHING = "no-suites"
+# Why a gate is left out that binds none of the models that were measured.
+UNBOUND = "gates of other models"
 _TOTALS = ("collected", "selected")
 
 

@@ -81,6 +81,7 @@ def test_a_gate_without_its_model_is_named(shell: Shell) -> None:
     ran = shell("measure", "--suite", "faq", "--model", "bm25")
 
     assert "faq: floor-ndcg@10 binds hash, which is not measured" in ran.out
+    assert shell.verdict()["complete"] is False
 
 
 def test_a_limit_judges_nothing(shell: Shell) -> None:

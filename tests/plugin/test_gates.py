@@ -198,6 +198,8 @@ def test_gates_without_their_model_are_named(project: Project) -> None:
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*faq: no model of this session is bound by floor-ndcg@10*hash*"])
+    assert project.verdict()["complete"] is False
+    assert project.verdict()["selection"] == {"gates of other models": 1}
 
 
 def test_exitfirst_stops_at_the_first_failed_gate(project: Project) -> None:
