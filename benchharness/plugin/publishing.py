@@ -38,6 +38,7 @@ class Publisher:
         self._config = config
         self._session = session
         self._judged: set[Triple] = set()
+        self._failed: set[Triple] = set()
         self._in_error: set[Triple] = set()
         self._checked: set[tuple[str, str]] = set()
         self._wrong_suite = False
@@ -61,6 +62,8 @@ class Publisher:
         pair = (facts["suite"], facts["model"])
         if report.when == "call":
             self._judged.add((*pair, facts["gate"]))
+            if report.failed:
+                self._failed.add((*pair, facts["gate"]))
         elif report.failed:
             self._in_error.add((*pair, facts["gate"]))
 
@@ -111,8 +114,8 @@ class Publisher:
     def _as_judged(self, assessment: Assessment, *, waived: bool) -> Assessment:
         """The assessment with the verdicts of the gates that ran in this session.
 
-        In a session that passed, a breach was waived (xfail, or a test that allows for it): it
-        stands in the report as a warning, so that no FAIL stands beside "pass".
+        In a session that passed, a breach that failed no item was waived (xfail, or a test that
+        allows for it): it stands in the report as a warning, so that no FAIL stands beside "pass".
         """
         result = assessment.result
         pair = (result.suite, result.model)
@@ -120,7 +123,9 @@ class Publisher:
         for verdict in assessment.verdicts:
             if pair not in self._checked and (*pair, verdict.gate) not in self._judged:
                 continue
-            is_waived = waived and verdict.breached and verdict.outcome != "incomplete"
+            is_failed = (*pair, verdict.gate) in self._failed
+            is_limited = verdict.outcome == "incomplete"
+            is_waived = waived and verdict.breached and not (is_failed or is_limited)
             kept.append(dataclasses.replace(verdict, severity="warn") if is_waived else verdict)
         return dataclasses.replace(assessment, verdicts=tuple(kept))
 

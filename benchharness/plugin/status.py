@@ -1,7 +1,7 @@
 """The word for a session in verdict.json, which never says anything else than the exit code.
 
 exit 0   pass; incomplete where --bench-limit kept gates from being judged; no-suites where
-         every item was skipped
+         every item was skipped; what it would be otherwise where a plugin forces the code
 exit 1   fail (a gate), error (a gate without a number), data-error, model-error … (what kept
          a model from being measured), internal-error (a defect, or a worker died),
          tests-failed (only tests besides the gates failed)
@@ -48,6 +48,7 @@ def status_for(
     if exitstatus == pytest.ExitCode.USAGE_ERROR:
         return USAGE_ERROR
     if exitstatus == pytest.ExitCode.OK:
-        # Every item may have been skipped by a mark: nothing measured is not a pass.
-        return found if found in ("incomplete", "no-suites") else "pass"
+        # Not always "pass": a mark may have skipped every item, and another plugin may have
+        # turned the exit code of a failed session into 0.
+        return found
     return TESTS_FAILED if found in ("pass", "incomplete", "no-suites") else found

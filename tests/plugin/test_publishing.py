@@ -241,3 +241,21 @@ def test_a_wrong_configuration_is_a_usage_error(project: Project) -> None:
 
     assert result.ret == 4
     assert project.verdict()["status"] == "usage-error"
+
+
+def test_an_exit_code_forced_to_zero_makes_no_pass(project: Project) -> None:
+    """The item failed, whatever another plugin makes of the session."""
+    project.gates('Gate.floor("recall@10", 0.999)')
+    conftest = project.path / "conftest.py"
+    conftest.write_text(
+        conftest.read_text(encoding="utf-8")
+        + "\ndef pytest_sessionfinish(session):\n    session.exitstatus = 0\n",
+        encoding="utf-8",
+    )
+
+    result = project.run("suites")
+
+    result.assert_outcomes(failed=1)
+    assert result.ret == 0
+    assert project.verdict()["status"] == "fail"
+    assert project.verdict()["results"][0]["gates"][0]["severity"] == "error"
