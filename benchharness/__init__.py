@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchharness.data.references import beir, docstrings, hub, ir_datasets, jsonl, trec
     from benchharness.errors import BenchError
+    from benchharness.gate import Gate, Waiver
     from benchharness.judge.bench import measure
     from benchharness.judge.decision import decide
-    from benchharness.suite import Gate, Suite, Thresholds
+    from benchharness.suite import Suite, Thresholds
 
 __all__ = [
     "BenchError",
     "Gate",
     "Suite",
     "Thresholds",
+    "Waiver",
     "beir",
     "decide",
     "docstrings",
@@ -32,9 +34,10 @@ __all__ = [
 
 _HOMES = {
     "BenchError": "benchharness.errors",
-    "Gate": "benchharness.suite",
+    "Gate": "benchharness.gate",
     "Suite": "benchharness.suite",
     "Thresholds": "benchharness.suite",
+    "Waiver": "benchharness.gate",
     "beir": "benchharness.data.references",
     "decide": "benchharness.judge.decision",
     "docstrings": "benchharness.data.references",

@@ -1,4 +1,4 @@
-"""`Suite` and `Gate`: the declarative front door, frozen and checked at construction.
+"""`Suite`: the declarative front door, frozen and checked at construction.
 
 Nothing here reads a file, opens a model or imports anything heavy: pytest imports this module
 in every run that collects a suite.
@@ -6,12 +6,12 @@ in every run that collects a suite.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchharness.errors import SuiteError, did_you_mean
+from benchharness.gate import Gate, Waiver, check_share
 from benchharness.measures import Measure, parse_measure
 
 # What a suite measures that names no measures.
@@ -38,73 +38,6 @@ class DatasetReference:
 
 
 @dataclass(frozen=True)
-class Gate:
-    """A rule that a measured model must meet. Made by its class methods, such as `Gate.floor`.
-
-    `models` binds the gate to some models of the suite; None binds it to all. `severity`
-    "warn" reports a breach without failing the test.
-    """
-
-    measure: str
-    models: tuple[str, ...] | None = None
-    severity: str = "error"
-
-    kind = "gate"
-
-    @staticmethod
-    def floor(
-        measure: str,
-        minimum: float,
-        *,
-        bound: str = "value",
-        models: Sequence[str] | None = None,
-        severity: str = "error",
-    ) -> FloorGate:
-        """The gate that fails where `measure` is below `minimum` (0 to 1).
-
-        `bound="value"` judges the point estimate; `bound="lower"` the lower end of the printed
-        95 % interval. Raises SuiteError for an unknown measure or a threshold that is not a
-        number between 0 and 1.
-        """
-        return FloorGate(measure, _names(models), severity, minimum=minimum, bound=bound)
-
-    def __post_init__(self) -> None:
-        parse_measure(self.measure)
-        if self.severity not in ("error", "warn"):
-            raise SuiteError(
-                f"severity {self.severity!r} of gate {self.name} is unknown",
-                remedy="use severity='error' or severity='warn'",
-            )
-
-    @property
-    def name(self) -> str:
-        """The gate's id: `floor-recall@10`, with `-warn` where a breach only warns."""
-        return f"{self.kind}-{self.measure}" + ("-warn" if self.severity == "warn" else "")
-
-    def binds(self, model: str) -> bool:
-        return self.models is None or model in self.models
-
-
-@dataclass(frozen=True)
-class FloorGate(Gate):
-    """A measure must not be below `minimum`."""
-
-    minimum: float = 0.0
-    bound: str = "value"
-
-    kind = "floor"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _check_share(f"minimum of {self.name}", self.minimum)
-        if self.bound not in ("value", "lower"):
-            raise SuiteError(
-                f"bound {self.bound!r} of gate {self.name} is unknown",
-                remedy="use bound='value' (point estimate) or bound='lower' (end of the interval)",
-            )
-
-
-@dataclass(frozen=True)
 class Thresholds:
     """Where the decision on fine-tuning turns, in recall@10: below `tune` yes, above `skip` no."""
 
@@ -112,8 +45,8 @@ class Thresholds:
     skip: float = 0.80
 
     def __post_init__(self) -> None:
-        _check_share("threshold tune", self.tune)
-        _check_share("threshold skip", self.skip)
+        check_share("threshold tune", self.tune)
+        check_share("threshold skip", self.skip)
         if self.tune > self.skip:
             raise SuiteError(
                 f"threshold tune={self.tune} is above skip={self.skip}",
@@ -133,6 +66,7 @@ class Suite:
     thresholds:   of the decision on fine-tuning.
     depth:        documents kept for each query in the run (at least the largest cut-off).
     drop_same_id: drop a document whose id equals the query's, and retrieve one more.
+    waivers:      breaches that are accepted until a date.
 
     Raises SuiteError where a field is wrong; the message says what was meant.
     """
@@ -145,6 +79,7 @@ class Suite:
     thresholds: Thresholds = field(default_factory=Thresholds)
     depth: int = 100
     drop_same_id: bool = False
+    waivers: Sequence[Waiver] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -155,6 +90,7 @@ class Suite:
         self._freeze("models", str, at_least_one=True)
         self._freeze("measures", str, at_least_one=True)
         self._freeze("gates", Gate, at_least_one=False)
+        self._freeze("waivers", Waiver, at_least_one=False)
         if not isinstance(self.dataset, DatasetReference):
             raise self._error(
                 f"dataset is {type(self.dataset).__name__}, not a reference to a data set",
@@ -166,6 +102,7 @@ class Suite:
             raise self._error(f"depth is {self.depth!r}", "depth is a whole number of at least 1")
         self._check_measures()
         self._check_gates()
+        self._check_waivers()
 
     def _error(self, message: str, remedy: str) -> SuiteError:
         return SuiteError(f"suite {self.name!r}: {message}", remedy=remedy)
@@ -210,25 +147,34 @@ class Suite:
                     )
                 seen.add((gate.name, model))
 
+    def _check_waivers(self) -> None:
+        names = [gate.name for gate in self.gates]
+        for waiver in self.waivers:
+            if waiver.gate not in names:
+                raise self._error(
+                    f"a waiver names the gate {waiver.gate!r}, which is not in gates",
+                    did_you_mean(waiver.gate, names),
+                )
+            if waiver.model not in self.models:
+                raise self._error(
+                    f"a waiver names the model {waiver.model!r}, which is not in models",
+                    did_you_mean(waiver.model, self.models),
+                )
+
     @property
     def all_measures(self) -> tuple[Measure, ...]:
         """The measures to compute: those named, those that gates need, and recall@10."""
-        spelled = [*self.measures, *(gate.measure for gate in self.gates), "recall@10"]
+        spelled = [
+            *self.measures,
+            *(name for gate in self.gates for name in gate.measured),
+            "recall@10",
+        ]
         return tuple(dict.fromkeys(parse_measure(name) for name in spelled))
 
     def gates_of(self, model: str) -> tuple[Gate, ...]:
         return tuple(gate for gate in self.gates if gate.binds(model))
 
-
-def _names(models: Sequence[str] | None) -> tuple[str, ...] | None:
-    if models is None:
-        return None
-    if isinstance(models, str) or not models:
-        raise SuiteError("models of a gate is a list of model specs", remedy="models=['minilm']")
-    return tuple(models)
-
-
-def _check_share(what: str, value: float) -> None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 <= value <= 1:
-        raise SuiteError(f"{what} is {value!r}", remedy="use a number from 0 to 1, such as 0.65")
+    def waiver_of(self, gate: Gate, model: str) -> Waiver | None:
+        """The waiver that ends last of those for the gate and model."""
+        found = [one for one in self.waivers if (one.gate, one.model) == (gate.name, model)]
+        return max(found, key=lambda one: one.until, default=None)

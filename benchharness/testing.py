@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
+
+    from benchharness.baseline.record import Baseline
+    from benchharness.evaluation.result import Result
+    from benchharness.evaluation.throughput import RelativeSpeed
 
 _WORD = re.compile(r"\w+")
 _BATCH_TEXTS = 256
@@ -114,6 +118,10 @@ class HashEncoder:
         return {"kind": "test double", "dimension": str(self.dim), "pooling": "sum of words"}
 
     @property
+    def costs(self) -> Mapping[str, float]:
+        return {"dimension": float(self.dim), "size": 4.0 * self.dim}
+
+    @property
     def encode_path(self) -> str:
         return "benchharness.testing"
 
@@ -148,6 +156,37 @@ class HashEncoder:
     def _place(self, word: str) -> tuple[int, float]:
         digest = hashlib.sha256(f"{self.salt}\0{word}".encode()).digest()
         return int.from_bytes(digest[:8], "little") % self.dim, 1.0 if digest[8] & 1 else -1.0
+
+
+@dataclass(frozen=True)
+class StoredReferences:
+    """What a result is compared with, given beforehand; see `judge.case.References`.
+
+    baselines: (suite, model) -> Baseline. results: (suite, model) -> Result of another system.
+    """
+
+    baselines: Mapping[tuple[str, str], Baseline] = field(default_factory=dict)
+    results: Mapping[tuple[str, str], Result] = field(default_factory=dict)
+    suite: str = "faq"
+    speeds: Mapping[str, RelativeSpeed] = field(default_factory=dict)
+
+    def baseline(self, suite: str, model: str) -> Baseline | None:
+        return self.baselines.get((suite, model))
+
+    def baseline_place(self, suite: str, model: str) -> str:
+        return f"baselines/{suite}/{model}.json"
+
+    def measured(self, model: str) -> Result:
+        return self.guarded(self.suite, model)
+
+    def guarded(self, suite: str, model: str) -> Result:
+        if (suite, model) not in self.results:
+            raise UsageError(f"no result of {model} on {suite}", remedy="give one in `results`")
+        return self.results[suite, model]
+
+    def speed(self, model: str, against: str, limit: float) -> RelativeSpeed:
+        del against, limit
+        return self.speeds[model]
 
 
 def install_doubles() -> None:

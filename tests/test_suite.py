@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from benchharness.errors import SuiteError
-from benchharness.suite import DatasetReference, FloorGate, Gate, Suite, Thresholds
+from benchharness.gate import FloorGate, Gate
+from benchharness.suite import DatasetReference, Suite, Thresholds
 
 DATA = DatasetReference("beir", (("path", "data"), ("split", "test")))
 

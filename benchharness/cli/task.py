@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchharness.errors import UsageError
-from benchharness.suite import Gate, Suite
+from benchharness.gate import Gate
+from benchharness.suite import Suite
 from benchharness.suite_file import find_suite, import_suites, shown_path, suite_files
 
 SUITES = Path("suites")

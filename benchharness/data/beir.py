@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchharness.data.dataset import Dataset
-from benchharness.data.jsonl import gather_queries, read_corpus, read_queries
+from benchharness.data.jsonl import gather_queries, read_corpus, read_groups, read_queries
 from benchharness.data.judgments import collect, read_tsv
 from benchharness.data.lines import COMPRESSED, find_file
 from benchharness.errors import DataError, did_you_mean
@@ -38,6 +38,7 @@ def read(folder: Path, split: str, spill_dir: Path | None = None) -> Dataset:
         qrels=qrels,
         left_out=left_out + repeated,
         details=(("split", split),),
+        groups=read_groups(query_file),
     )
 
 

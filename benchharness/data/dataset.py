@@ -102,6 +102,8 @@ class Dataset:
     left_out:     what the reader left out and why, as (reason, count).
     query_origin: "people", "docstrings" or "llm"; synthetic queries are labelled everywhere.
     details:      facts for the report, such as the version of a package, as (name, value).
+    groups:       query_id -> metadata by name ("lang" -> "de"), by which slices are cut; it is in
+                  no fingerprint, because it changes no number.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Dataset:
     left_out: tuple[tuple[str, int], ...] = ()
     query_origin: str = "people"
     details: tuple[tuple[str, str], ...] = field(default=())
+    groups: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> DatasetFingerprint:
@@ -144,6 +147,23 @@ class Dataset:
         ).astype(np.int64)
         rows = self.corpus.rows_of([self.qrels.doc_ids[row] for row in positive.tolist()])
         return Relevance(query_ids, starts, rows, self.qrels.relevance[positive])
+
+    @cached_property
+    def query_digests(self) -> Mapping[str, str]:
+        """query_id -> sha256 (first 16 hex digits) of its text and judgments, of judged queries.
+
+        Two results may be compared on the queries whose digests are equal.
+        """
+        judgments: dict[str, list[str]] = {}
+        grades = self.qrels.relevance.tolist()
+        for query_id, doc_id, relevance in zip(
+            self.qrels.query_ids, self.qrels.doc_ids, grades, strict=True
+        ):
+            judgments.setdefault(query_id, []).extend((doc_id, str(relevance)))
+        return {
+            query_id: _digest([(self.queries.get(query_id, ""), *judged)])[:16]
+            for query_id, judged in judgments.items()
+        }
 
     @property
     def queries_without_positive(self) -> int:

@@ -105,6 +105,7 @@ def read(package: str, document: str, *, queries: int | None, split: str, seed: 
         left_out=extracted.left_out,
         query_origin="docstrings",
         details=tuple(details),
+        groups={name: {"subpackage": _subpackage(name)} for name in sorted(chosen)},
     )
 
 
@@ -179,6 +180,11 @@ def _chosen(
         )
     test = held_out(components(extracted.pairs), queries, seed)
     return test if split == "test" else extracted.queries.keys() - test
+
+
+def _subpackage(query_id: str) -> str:
+    """`sympy.core` of `q:sympy.core.add.Add.flatten`: what slices of such queries are cut by."""
+    return ".".join(query_id.removeprefix("q:").split(".")[:2])
 
 
 def _normalised(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from benchharness.data.dataset import Dataset
@@ -40,6 +41,7 @@ def read(corpus: Path, queries: Path, qrels: Path, spill_dir: Path | None = None
         queries=texts,
         qrels=judgments,
         left_out=left_out + repeated,
+        groups=read_groups(query_file),
     )
 
 
@@ -60,6 +62,28 @@ def read_queries(path: Path) -> Iterator[tuple[str, str, int]]:
         where = f"{path}:{line}"
         record = json_record(text, where)
         yield identifier_of(record, QUERY_ID_NAMES, where), text_of(record, where).strip(), line
+
+
+def read_groups(path: Path) -> dict[str, dict[str, str]]:
+    """query_id -> the words, numbers and truth values of its `metadata`, as strings by name.
+
+    Queries without metadata are left out, and so are lists and tables: they name no group.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for line, text in numbered_lines(path):
+        where = f"{path}:{line}"
+        record = json_record(text, where)
+        metadata = record.get("metadata")
+        if not isinstance(metadata, dict):
+            continue
+        words = {
+            str(name): value if isinstance(value, str) else json.dumps(value)
+            for name, value in metadata.items()
+            if isinstance(value, str | int | float)
+        }
+        if words:
+            found[identifier_of(record, QUERY_ID_NAMES, where)] = words
+    return found
 
 
 def gather_queries(

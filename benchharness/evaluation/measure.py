@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from benchharness.data.dataset import Dataset, Relevance
 from benchharness.evaluation import metrics, ranx_measures
-from benchharness.evaluation.result import Fingerprints, Result, Run
+from benchharness.evaluation.result import Fingerprints, QueryFacts, Result, Run
 from benchharness.evaluation.search import Hits, drop, rank, search, ties_at
 from benchharness.measures import Measure
 from benchharness.models.cache import EmbeddingCache
@@ -117,6 +117,27 @@ def measure_system(
         environment=_environment(system, cache),
         timings=_timings(clock),
         limit=limit,
+        facts=_facts(dataset, relevance, hits.rows, graded),
+        costs=dict(getattr(system, "costs", {})),
+        drop_same_id=drop_same_id,
+    )
+
+
+def _facts(
+    dataset: Dataset, relevance: Relevance, rows: NDArray[np.int64], graded: metrics.Graded
+) -> tuple[QueryFacts, ...]:
+    """Digest, ranks of the relevant documents and metadata of each query."""
+    import numpy as np
+
+    ranks: list[dict[str, int]] = [{} for _ in relevance.query_ids]
+    queries, places = np.nonzero(graded.grades > 0)
+    names = dataset.corpus.ids.take(rows[queries, places])
+    for query, place, name in zip(queries.tolist(), places.tolist(), names, strict=True):
+        ranks[query][name] = place + 1
+    digests = dataset.query_digests
+    return tuple(
+        QueryFacts(digests[query_id], ranks[row], dataset.groups.get(query_id, {}))
+        for row, query_id in enumerate(relevance.query_ids)
     )
 
 

@@ -37,6 +37,20 @@ class Fingerprints:
     model: str
 
 
+@dataclass(frozen=True)
+class QueryFacts:
+    """What else is known of a query: enough to compare its value with another result's.
+
+    digest:   of its text and judgments; queries of equal digest may be compared.
+    relevant: rank (from 1) of each relevant document in the run; one that is not there has none.
+    groups:   the query's metadata, by which slices are cut.
+    """
+
+    digest: str = ""
+    relevant: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What one model is worth on one dataset, query by query.
@@ -53,6 +67,9 @@ class Result:
     environment:   library versions, device and encode path.
     timings:       seconds by stage, with `…_per_second` rates; never compared byte for byte.
     limit:         number of queries kept by a limit, None for the whole suite.
+    facts:         of each query, in the order of `run.query_ids`.
+    costs:         "dimension" and "size" (bytes of the weights), where the model says them.
+    drop_same_id:  whether a document with the query's own id was left out of its ranking.
     """
 
     suite: str
@@ -70,6 +87,9 @@ class Result:
     environment: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     limit: int | None = None
+    facts: tuple[QueryFacts, ...] = ()
+    costs: Mapping[str, float] = field(default_factory=dict)
+    drop_same_id: bool = False
 
     @property
     def query_ids(self) -> tuple[str, ...]:

@@ -12,15 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from benchharness.baseline.record import Baseline
+from benchharness.baseline.store import DEFAULT_FOLDER, Baselines, FolderBaselines
 from benchharness.data.dataset import Dataset
 from benchharness.data.lint import Finding
 from benchharness.data.load import load
-from benchharness.errors import BenchError
+from benchharness.errors import BenchError, UsageError
 from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
+from benchharness.evaluation.throughput import TEXTS, RelativeSpeed, relative_speed
+from benchharness.judge.case import Case
+from benchharness.judge.controls import controls_of_model
 from benchharness.judge.decision import CAPPED, decide
 from benchharness.judge.gates import judge
-from benchharness.judge.preflight import preflight, stop_on_errors, truncation
+from benchharness.judge.policy import Policy
+from benchharness.judge.preflight import preflight, sample_rows, stop_on_errors, truncation
 from benchharness.judge.statistics import estimate
 from benchharness.judge.verdict import Decision, Estimate, Verdict
 from benchharness.judge.vocabulary import token_evidence
@@ -29,6 +35,7 @@ from benchharness.models.encoder import is_encoder
 from benchharness.models.registry import open_model
 from benchharness.progress import Listener, Step, silent
 from benchharness.suite import MEASURES, DatasetReference, Suite
+from benchharness.suite_file import find_suite
 
 T = TypeVar("T")
 # The lexical system that stands beside every decision.
@@ -57,6 +64,8 @@ class Bench:
     cache:    of embeddings; None for the default folder.
     listener: is told of every step of a long job.
     limit:    number of queries to keep, for a quick look; None for all.
+    policy:   how strict the gates are, and what is updated.
+    baselines: what regression gates compare with; None for the folder `baselines` here.
     """
 
     def __init__(
@@ -65,7 +74,11 @@ class Bench:
         cache: EmbeddingCache | None = None,
         listener: Listener = silent,
         limit: int | None = None,
+        policy: Policy | None = None,
+        baselines: Baselines | None = None,
     ) -> None:
+        self.policy = policy or Policy()
+        self.baselines = baselines or FolderBaselines(Path.cwd() / DEFAULT_FOLDER)
         self._cache = cache if cache is not None else EmbeddingCache(default_cache_folder())
         self._listener = listener
         self._limit = limit
@@ -134,14 +147,48 @@ class Bench:
             name: estimate(values, result.ceilings.get(name))
             for name, values in result.values.items()
         }
+        controls = controls_of_model(dataset, result)
+        stop_on_errors(suite, controls)
         evidence = self._evidence(suite, model, dataset, base)
         return Assessment(
             result=result,
             estimates=estimates,
             decision=decide(result, suite.thresholds, evidence),
-            verdicts=tuple(judge(gate, result, estimates) for gate in suite.gates_of(model)),
-            findings=(*findings, cut) if cut is not None else findings,
+            verdicts=self._verdicts(suite, model, base, result, estimates),
+            findings=(*findings, *([cut] if cut is not None else []), *controls),
         )
+
+    def _verdicts(
+        self,
+        suite: Suite,
+        model: str,
+        base: Path,
+        result: Result,
+        estimates: Mapping[str, Estimate],
+    ) -> tuple[Verdict, ...]:
+        case = Case(suite, result, estimates, _References(self, suite, base), self.policy)
+        return tuple(judge(gate, case) for gate in suite.gates_of(model))
+
+    def baseline(self, suite: str, model: str) -> Baseline | None:
+        """The committed result of a suite and model, read once. Raises DataError."""
+        key = ("baseline", suite, model)
+        return self._once(key, lambda: self.baselines.find(suite, model))
+
+    def relative_speed(
+        self, suite: Suite, model: str, against: str, base: Path, limit: float
+    ) -> RelativeSpeed:
+        """How fast a model encodes documents of the suite beside another; never from a cache."""
+        systems = [open_model(spec, base) for spec in (model, against)]
+        for system in systems:
+            if not is_encoder(system):
+                raise UsageError(
+                    f"{system.spec} encodes nothing: it has no throughput to compare",
+                    remedy="bind the gate to models that turn texts into vectors",
+                )
+        texts = self.dataset(suite.dataset, base).corpus.texts
+        sample = texts.take(sample_rows(len(texts), TEXTS))
+        encoders = [system for system in systems if is_encoder(system)]
+        return relative_speed(encoders[0], encoders[1], sample, limit)
 
     def _evidence(
         self, suite: Suite, model: str, dataset: Dataset, base: Path
@@ -189,6 +236,31 @@ class Bench:
         if isinstance(found, BenchError):
             raise found
         return found  # type: ignore[return-value]  # the key holds what make() gave
+
+
+@dataclass(frozen=True, eq=False)
+class _References:
+    """What the gates of a suite may ask of a bench; see `judge.case.References`."""
+
+    bench: Bench
+    suite: Suite
+    base: Path
+
+    def baseline(self, suite: str, model: str) -> Baseline | None:
+        return self.bench.baseline(suite, model)
+
+    def baseline_place(self, suite: str, model: str) -> str:
+        return self.bench.baselines.describe(suite, model)
+
+    def measured(self, model: str) -> Result:
+        return self.bench.measure(self.suite, model, self.base)
+
+    def guarded(self, suite: str, model: str) -> Result:
+        found = find_suite(suite, self.base)[0]
+        return self.bench.measure(found.suite, model, found.path.parent)
+
+    def speed(self, model: str, against: str, limit: float) -> RelativeSpeed:
+        return self.bench.relative_speed(self.suite, model, against, self.base, limit)
 
 
 def measure(

@@ -13,7 +13,7 @@ from benchharness.judge.numbers import (
     format_threshold,
     format_value,
 )
-from benchharness.judge.power import queries_needed
+from benchharness.judge.power import OUT_OF_REACH, queries_needed
 from benchharness.judge.statistics import estimate
 from benchharness.judge.verdict import Decision, Estimate
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PLAIN = "recall@10"
 CAPPED = "capped recall@10"
-# Nobody labels twenty times as many queries to settle a threshold.
-_OUT_OF_REACH = 20
 _ORIGINS = {
     "llm": "the queries were written by an LLM, not by users",
     "docstrings": "the queries are docstring sentences, not users' words",
@@ -109,7 +107,7 @@ def _needed(found: Estimate, straddled: Sequence[float]) -> int | None:
         return None
     # The nearest threshold is the hardest: what leaves it has left the other one too.
     needed = queries_needed(found.n, *found.ci95, found.value, straddled[0])
-    return needed if needed is not None and needed <= _OUT_OF_REACH * found.n else None
+    return needed if needed is not None and needed <= OUT_OF_REACH * found.n else None
 
 
 def _why(

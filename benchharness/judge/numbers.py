@@ -67,6 +67,13 @@ def format_count(number: int, singular: str = "", plural: str = "") -> str:
     return f"{text} {singular if number == 1 else plural or singular + 's'}"
 
 
+def format_share(part: int, whole: int) -> str:
+    """`87.5 %`, rounded down, so that 899 of 1,000 never read as 90 %."""
+    if whole <= 0:
+        return "0 %"
+    return f"{math.floor(1000 * part / whole) / 10:g} %"
+
+
 def format_duration(seconds: float) -> str:
     """`0.42 s`, `12.3 s`, `2 min 05 s` or `1 h 02 min`."""
     if seconds < 9.995:

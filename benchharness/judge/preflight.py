@@ -14,10 +14,12 @@ from benchharness.data.dataset import Dataset
 from benchharness.data.lint import Finding, lint
 from benchharness.errors import DataError
 from benchharness.evaluation.metrics import recall_ceiling
+from benchharness.gate import FloorGate
+from benchharness.judge.controls import control_of_suite
 from benchharness.judge.numbers import format_count, format_value
 from benchharness.judge.statistics import minimum_detectable_effect
 from benchharness.models.encoder import Encoder
-from benchharness.suite import FloorGate, Suite
+from benchharness.suite import Suite
 
 TRUNCATION_SAMPLE = 2_000
 # Above this share, a model's score says as much about its window as about the model.
@@ -29,6 +31,7 @@ def preflight(suite: Suite, dataset: Dataset) -> tuple[Finding, ...]:
     found = list(lint(dataset, drop_same_id=suite.drop_same_id))
     if len(dataset.relevance) and not any(finding.severity == "error" for finding in found):
         found += _ceilings(suite, dataset)
+        found.append(control_of_suite(dataset))
         found.append(_resolution(len(dataset.relevance)))
     rank = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(found, key=lambda finding: rank[finding.severity]))
@@ -41,7 +44,7 @@ def truncation(dataset: Dataset, encoder: Encoder) -> Finding | None:
     """
     if encoder.max_length is None or not len(dataset.corpus):
         return None
-    rows = _sample(len(dataset.corpus), TRUNCATION_SAMPLE)
+    rows = sample_rows(len(dataset.corpus), TRUNCATION_SAMPLE)
     counts = encoder.token_counts(dataset.corpus.texts.take(rows))
     beyond = int((counts > encoder.max_length).sum())
     share = beyond / len(rows)
@@ -115,7 +118,7 @@ def _resolution(n: int) -> Finding:
     )
 
 
-def _sample(size: int, wanted: int) -> list[int]:
+def sample_rows(size: int, wanted: int) -> list[int]:
     """Up to `wanted` row numbers in order, the same ones for the same size."""
     if size <= wanted:
         return list(range(size))

@@ -31,6 +31,7 @@ class Blueprint:
     special_tokens: whether the model adds tokens of its own around a text.
     padded:         whether texts of a batch are padded to the longest of them.
     slow_tokenizer: loads the tokenizer through transformers, where there is no tokenizer.json.
+    size_bytes:     of the files that hold the weights; None where nobody knows.
     """
 
     place: str
@@ -47,3 +48,4 @@ class Blueprint:
     special_tokens: bool = True
     padded: bool = True
     slow_tokenizer: Callable[[], Callable[..., Any]] | None = None
+    size_bytes: int | None = None

@@ -46,6 +46,15 @@ def default_cache_folder() -> Path:
     return Path(platformdirs.user_cache_path("benchharness", appauthor=False))
 
 
+def _key_of(encoder: Encoder) -> str:
+    """Under what an encoder's vectors are kept: its fingerprint, unless it says otherwise.
+
+    A model in batches of a size of its own (`@batch_size=1`) is the same model, and its vectors
+    differ in the last bits: they must not be taken for the others.
+    """
+    return str(getattr(encoder, "cache_key", encoder.fingerprint))
+
+
 @dataclass(frozen=True)
 class CachedModel:
     """What is kept of one model and role; `last_used` in seconds since the epoch."""
@@ -110,7 +119,7 @@ class EmbeddingCache:
         if self.folder is None:
             self._encode_missing(encoder, wanted, role, progress, None)
             return wanted.result()
-        shelf = self._shelf(encoder.fingerprint, role)
+        shelf = self._shelf(_key_of(encoder), role)
         seen: set[str] = set()
         wanted.fill(shelf, seen)
         if wanted.missing():
@@ -132,7 +141,7 @@ class EmbeddingCache:
         """How the kept vectors of a model were made: devices, versions, batch plans; sorted."""
         if self.folder is None:
             return ()
-        headers = self._shelf(encoder.fingerprint, role).headers()
+        headers = self._shelf(_key_of(encoder), role).headers()
         return tuple(sorted({about.get("encode_path", "") for _, about in headers}))
 
     def info(self) -> CacheInfo:

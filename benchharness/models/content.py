@@ -61,6 +61,12 @@ def content_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def weight_bytes(folder: Path) -> int:
+    """The size of the files of `content_files` that hold weights."""
+    files = (folder / PurePosixPath(name) for name in content_files(folder))
+    return sum(file.stat().st_size for file in files if file.suffix in (".safetensors", ".bin"))
+
+
 def file_digest(path: Path) -> str:
     """sha256 (hex) of one file's content, remembered while size and times stay the same."""
     status = path.stat()

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from benchharness.errors import ModelError
 from benchharness.models.blueprint import Blueprint
-from benchharness.models.content import content_digest
+from benchharness.models.content import content_digest, weight_bytes
 from benchharness.models.runtime import load_directory, load_tokenizer
 from benchharness.models.spec import EncoderOptions
 
@@ -90,6 +90,7 @@ def read_directory(folder: Path, options: EncoderOptions, *, shown: str = "") ->
         lower_case=bool(own.get("do_lower_case")),
         special_tokens=not is_static,
         padded=not is_static,
+        size_bytes=weight_bytes(folder),
     )
 
 

@@ -26,7 +26,9 @@ WORDLLAMA_SHA256 = "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd
 WORDLLAMA_TOKENIZER_SHA256 = "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68"
 _WORDLLAMA_DIM = 256
 # Neither a revision to choose nor code to trust comes with a package.
-_OPTIONS = ("dim", "max_length", "dtype", "device", "query_prompt", "document_prompt")
+_OPTIONS = (
+    "dim", "max_length", "dtype", "device", "query_prompt", "document_prompt", "batch_size",
+)  # fmt: skip
 
 
 def minilm(spec: ModelSpec) -> SentenceTransformerEncoder:
@@ -71,6 +73,7 @@ def wordllama(spec: ModelSpec) -> SentenceTransformerEncoder:
         prompts={"query": "", "document": ""},
         special_tokens=False,
         padded=False,
+        size_bytes=weights.stat().st_size,
     )
     return SentenceTransformerEncoder(spec.text, blueprint, options)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Raised whenever the code here changes what a model gives; part of every fingerprint.
 ENCODE_VERSION = "sentence-transformers/1"
+_UNLIMITED = 1 << 40
 _LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers")
 
 
@@ -95,6 +96,14 @@ class SentenceTransformerEncoder:
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     @property
+    def cache_key(self) -> str:
+        """The fingerprint, or what stands for it with batches of another make-up."""
+        if self.options.batch_size is None:
+            return self.fingerprint
+        own = f"{self.fingerprint} batch_size={self.options.batch_size}"
+        return hashlib.sha256(own.encode()).hexdigest()
+
+    @property
     def details(self) -> Mapping[str, str]:
         found = {
             "kind": "sentence-transformers",
@@ -109,6 +118,12 @@ class SentenceTransformerEncoder:
         if self._blueprint.tokenizer is None:
             found["tokenizer"] = "loaded through transformers (there is no tokenizer.json)"
         return found
+
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """The "dimension" of a vector and "size" of the weights in bytes, where known."""
+        known = {"dimension": self.dim, "size": self._blueprint.size_bytes}
+        return {name: float(value) for name, value in known.items() if value is not None}
 
     @property
     def encode_path(self) -> str:
@@ -191,6 +206,8 @@ class SentenceTransformerEncoder:
         return self._loaded
 
     def _budget(self, model: SentenceTransformer) -> Budget:
+        if self.options.batch_size is not None:
+            return Budget(tokens=_UNLIMITED, texts=self.options.batch_size)
         if not self._blueprint.padded:
             return UNPADDED
         return CPU if model.device.type == "cpu" else ACCELERATOR

@@ -100,6 +100,8 @@ class EncoderOptions:
     query_prompt, document_prompt: put before each text; an empty one switches the model's off.
     pooling:         replaces the model's own.
     trust_remote_code: whether Python code that comes with the model may run.
+    batch_size:      texts in a batch, in place of benchharness' own plan; not part of a model's
+                     identity, though it changes the last bits.
     """
 
     dim: int | None = None
@@ -111,6 +113,7 @@ class EncoderOptions:
     document_prompt: str | None = None
     pooling: PoolingMode | None = None
     trust_remote_code: bool = False
+    batch_size: int | None = None
 
     @classmethod
     def of(cls, spec: ModelSpec) -> EncoderOptions:
@@ -146,6 +149,7 @@ class EncoderOptions:
                 "PoolingMode | None", read("pooling", _one_of(_POOLINGS), _listed(_POOLINGS))
             ),
             trust_remote_code=bool(read("trust_remote_code", _yes_or_no, "yes or no")),
+            batch_size=read("batch_size", _positive, "a whole number of at least 1"),
         )
 
 
@@ -159,6 +163,7 @@ _EXAMPLES = {
     "document_prompt": "passage%3A ",
     "pooling": "mean",
     "trust_remote_code": "yes",
+    "batch_size": "32",
 }
 KNOWN_OPTIONS = tuple(_EXAMPLES)
 

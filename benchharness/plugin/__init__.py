@@ -43,8 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Only a name so far: the folder is made by whoever has a result to put there.
         folder = Path(tempfile.gettempdir()) / f"benchharness-{uuid.uuid4().hex}"
     else:
-        models, report, limit, exchange = given
-        options, folder = Options(tuple(models), Path(report), limit), Path(exchange)
+        options, folder = Options.unpacked(given["options"]), Path(given["folder"])
     session = BenchSession(
         options, folder, progress=lambda: progress_for(config), shared=given is not None
     )
@@ -109,6 +108,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         announce(session)
 
 
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Margins that a suite has too few queries for are named before anything is measured."""
+    if not any(item.get_closest_marker("benchharness") for item in items):
+        return []
+    from benchharness.plugin.items import unresolved_margins
+
+    return unresolved_margins(config)
+
+
 # Running
 
 
@@ -126,10 +134,10 @@ def pytest_runtest_makereport(
 def pytest_report_teststatus(
     report: pytest.CollectReport | pytest.TestReport,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
-    """A gate that only warns is never printed as passed."""
-    facts = getattr(report, "benchharness", None)
-    if facts and facts.get("warned") and report.when == "call" and report.passed:
-        return "warned", "w", ("WARN", {"yellow": True})
+    """A gate that is not met is never printed as passed, whatever its breach does."""
+    word = getattr(report, "benchharness", {}).get("word")
+    if word and report.when == "call" and report.passed:
+        return word, word[0], (word.upper(), {"yellow": True})
     return None
 
 
@@ -173,13 +181,10 @@ def pytest_configure_node(node: Any) -> None:
     from benchharness.plugin.session import bench_session
 
     session = bench_session(node.config)
-    options = session.options
-    node.workerinput[_WORKERINPUT] = (
-        list(options.models),
-        str(options.report),
-        options.limit,
-        str(session.folder),
-    )
+    node.workerinput[_WORKERINPUT] = {
+        "options": session.options.packed(),
+        "folder": str(session.folder),
+    }
 
 
 @pytest.hookimpl(optionalhook=True)

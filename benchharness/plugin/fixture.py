@@ -47,8 +47,7 @@ class BenchFixture:
         __tracebackhide__ = True
         assessment = self.assess(model, suite)
         self._item.stash.setdefault(CHECKED, []).append([suite.name, model])
-        breached = [verdict for verdict in assessment.verdicts if verdict.breached]
-        failed = [verdict for verdict in breached if verdict.severity == "error"]
+        failed = [verdict for verdict in assessment.verdicts if verdict.failed]
         incomplete = [verdict for verdict in failed if verdict.outcome == "incomplete"]
         if len(failed) > len(incomplete):
             lines = [line for one in failed if one not in incomplete for line in lines_of(one)]
@@ -57,8 +56,11 @@ class BenchFixture:
             pytest.skip(incomplete[0].line)
         from benchharness.plugin.texts import BenchWarning
 
-        for verdict in breached:
-            self._item.warn(BenchWarning(verdict.line))
+        for verdict in assessment.verdicts:
+            if verdict.waived:
+                self._item.warn(BenchWarning(f"waived, {verdict.waived}: {verdict.line}"))
+            elif verdict.breached and verdict.severity == "warn":
+                self._item.warn(BenchWarning(verdict.line))
         return assessment
 
     def _base(self, suite: Suite) -> Path:

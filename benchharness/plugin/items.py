@@ -22,8 +22,8 @@ from benchharness.plugin.texts import BenchWarning, GateFailed, plain_repr
 from benchharness.suite_file import FoundSuite, located, suites_of
 
 if TYPE_CHECKING:
+    from benchharness.gate import Gate
     from benchharness.judge.verdict import Verdict
-    from benchharness.suite import Gate
 
 
 class SuiteFile(pytest.Module):
@@ -82,7 +82,7 @@ class BenchItem(pytest.Item):
         self.found = parent.found
         self.model = model
         self.gate = gate
-        self.warned = False
+        self.word = ""
         self.add_marker("benchharness")
         if self.config.pluginmanager.hasplugin("xdist"):
             self.add_marker(pytest.mark.xdist_group(group_of(model)))
@@ -132,13 +132,23 @@ class GateItem(BenchItem):
         self.user_properties.extend(properties_of(verdict, self.assessment.estimates))
         if verdict.outcome == "incomplete":
             pytest.skip(verdict.line)
-        if not verdict.breached:
-            return
+        if verdict.waived:
+            pytest.xfail(f"waived, {verdict.waived}: {verdict.line}")
+        if verdict.failed or verdict.waived:  # waived, and pytest was told --runxfail
+            raise GateFailed(lines_of(verdict))
+        if verdict.breached:
+            self._tell(verdict)
+        elif self.found.suite.waiver_of(self.gate, self.model):
+            self.warn(BenchWarning(f"{self.gate.name} passes: its waiver is not needed any more"))
+
+    def _tell(self, verdict: Verdict) -> None:
+        """A breach that fails nothing is named as what it is, and warned of unless told not to."""
+        from benchharness.report.model import word_of
+
+        word = word_of(verdict)
+        self.word = "warned" if word == "warn" else word
         if verdict.severity == "warn":
-            self.warned = True
             self.warn(BenchWarning(verdict.line))
-            return
-        raise GateFailed(lines_of(verdict))
 
 
 def verdict_of(verdicts: Iterable[Verdict], gate: str) -> Verdict:
@@ -152,9 +162,8 @@ def lines_of(verdict: Verdict) -> tuple[str, ...]:
 def properties_of(verdict: Verdict, estimates: Any) -> Iterator[tuple[str, str | float]]:
     """The verdict's numbers as JUnit properties, by name; absent ones are left out."""
     numbers: dict[str, float | None] = {"value": verdict.value, "minimum": verdict.minimum}
-    measure = verdict.gate.removesuffix("-warn").partition("-")[2]
-    if measure in estimates:
-        numbers["ci95_low"], numbers["ci95_high"] = estimates[measure].ci95
+    if verdict.measure in estimates:
+        numbers["ci95_low"], numbers["ci95_high"] = estimates[verdict.measure].ci95
     numbers["delta"], numbers["margin"], numbers["mde"] = verdict.delta, verdict.margin, verdict.mde
     if verdict.ci90 is not None:
         numbers["ci90_low"], numbers["ci90_high"] = verdict.ci90
@@ -202,10 +211,31 @@ def announce(session: pytest.Session) -> None:
     bench = bench_session(session.config)
     named = tuple((i.identity["suite"], i.identity["model"], i.identity["gate"]) for i in items)
     deselected = session.config.stash.get(_DESELECTED, 0)
-    Collected(named, deselected, bench.unbound_gates()).write(bench.folder)
+    places = {one.suite.name: (str(one.path), one.line) for one in bench.suites}
+    Collected(named, deselected, bench.unbound_gates(), places).write(bench.folder)
     from benchharness.report.verdict_file import remove_verdict
 
     remove_verdict(bench.options.report)
+
+
+def unresolved_margins(config: pytest.Config) -> list[str]:
+    """A line for each gate whose margin is too small for the queries of its baseline."""
+    from benchharness.errors import BenchError
+    from benchharness.judge.power import unresolved
+
+    session = bench_session(config)
+    lines: dict[str, None] = {}
+    for found in session.suites:
+        for model in session.models_of(found.suite):
+            try:
+                n = session.baselines.size(found.suite.name, model)
+            except BenchError:
+                continue  # told by the gate itself
+            for gate in found.suite.gates_of(model) if n else ():
+                sentence = unresolved(gate, n or 0)
+                if sentence:
+                    lines[f"{found.suite.name}: {sentence}"] = None
+    return list(lines)
 
 
 def complete_report(
@@ -219,7 +249,7 @@ def complete_report(
     facts: dict[str, Any] = {"checked": checked} if checked else {}
     if isinstance(item, BenchItem):
         facts |= item.identity
-        facts["warned"] = item.warned
+        facts["word"] = item.word
         if report.failed and call.excinfo is not None:
             report.longrepr = item.repr_failure(call.excinfo)
             if call.when == "setup" and not isinstance(call.excinfo.value, BenchError):

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
     from benchharness.judge.verdict import Verdict
     from benchharness.report.model import Failure, Report
+    from benchharness.report.release import Release
 
 Triple = tuple[str, str, str]
+# What pytest ends with where nothing failed; a refused release is not that.
+_NOT_RED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
 class Publisher:
@@ -44,6 +47,8 @@ class Publisher:
         self._wrong_suite = False
         self._worker_died = False
         self._report: Report | None = None
+        self._release: Release | None = None
+        self._updates: list[str] = []
         self._problem = ""
 
     def worker_died(self) -> None:
@@ -70,25 +75,57 @@ class Publisher:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, Any, Any]:
         """Write the report before anything is printed; again if a plugin changes the exit code."""
-        written_for = int(session.exitstatus)
+        self._update(session)
         self._publish(session)
+        written_for = int(session.exitstatus)
         result = yield
         if self._report is not None and int(session.exitstatus) != written_for:
             self._publish(session)
         return result
 
     def _publish(self, session: pytest.Session) -> None:
-        if not (self._wrong_suite or self._session.folder.is_dir()):
+        options = self._session.options
+        if not (self._wrong_suite or self._session.folder.is_dir() or options.release):
             return
         from benchharness.errors import BenchError
         from benchharness.report.publication import publish
+        from benchharness.report.release import release_of
 
         try:
             report = self._gather(int(session.exitstatus))
-            publish(report, self._session.options.report)
+            if options.release:
+                self._release = release_of(report)
+                if not self._release.granted and session.exitstatus in _NOT_RED:
+                    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+                    report = self._gather(int(session.exitstatus))
+            publish(report, options.report, self._release)
             self._report = report
         except (BenchError, OSError) as error:
             self._problem = f"the report was not written: {error}"
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def _update(self, session: pytest.Session) -> None:
+        """Write the baselines that were asked for, once, in this process alone."""
+        options = self._session.options
+        ended = int(session.exitstatus)
+        if options.update is None or not self._session.folder.is_dir():
+            return
+        if ended not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self._updates = ["no baseline was updated: the session did not end"]
+            return
+        from benchharness.errors import BenchError
+        from benchharness.plugin.updating import update_baselines
+
+        collected = Collected.read(self._session.folder)
+        pairs = {(suite, model) for suite, model, _ in collected.items}
+        found = [one.result for one in assessments_of(self._session, collected)]
+        results = [result for result in found if (result.suite, result.model) in pairs]
+        try:
+            self._updates, refused = update_baselines(options, results)
+            if refused and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        except BenchError as error:
+            self._problem = f"baselines were not updated: {error}"
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _gather(self, exitstatus: int) -> Report:
@@ -97,7 +134,7 @@ class Publisher:
 
         collected = Collected.read(self._session.folder)
         assessments = [
-            self._as_judged(assessment, waived=exitstatus == 0)
+            self._as_judged(assessment, waived=exitstatus == 0 and not self._is_release)
             for assessment in assessments_of(self._session, collected)
         ]
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
@@ -108,6 +145,7 @@ class Publisher:
             failures,
             wrong_suite=self._wrong_suite,
             worker_died=self._worker_died,
+            refused=self._release is not None and not self._release.granted,
         )
         return Report(tuple(assessments), tuple(failures), self._left_out(collected), status)
 
@@ -123,11 +161,21 @@ class Publisher:
         for verdict in assessment.verdicts:
             if pair not in self._checked and (*pair, verdict.gate) not in self._judged:
                 continue
-            is_failed = (*pair, verdict.gate) in self._failed
-            is_limited = verdict.outcome == "incomplete"
-            is_waived = waived and verdict.breached and not (is_failed or is_limited)
-            kept.append(dataclasses.replace(verdict, severity="warn") if is_waived else verdict)
+            kept.append(self._as_shown(verdict, waived=waived))
         return dataclasses.replace(assessment, verdicts=tuple(kept))
+
+    def _as_shown(self, verdict: Verdict, *, waived: bool) -> Verdict:
+        is_failed = (verdict.suite, verdict.model, verdict.gate) in self._failed
+        if verdict.waived:  # by the suite; --runxfail fails it all the same
+            return dataclasses.replace(verdict, waived="") if is_failed else verdict
+        is_limited = verdict.outcome == "incomplete"
+        if waived and verdict.failed and not (is_failed or is_limited):
+            return dataclasses.replace(verdict, severity="warn")
+        return verdict
+
+    @property
+    def _is_release(self) -> bool:
+        return self._session.options.release
 
     def _failures(self, collected: Collected, *, interrupted: bool) -> list[Failure]:
         """What could not be measured, in order of collection; a whole suite is one entry."""
@@ -165,6 +213,7 @@ class Publisher:
         if self._report is None or self._config.get_verbosity() <= -2:
             return
         from benchharness.report.terminal import render
+        from benchharness.report.wording import plain
 
         text = render(
             self._report,
@@ -176,9 +225,34 @@ class Publisher:
         terminalreporter.section("retrieval benchmarks", sep="=")
         for line in text.splitlines():
             terminalreporter.write_line(line)
-        for sentence in Collected.read(self._session.folder).unbound:
+        for sentence in (*Collected.read(self._session.folder).unbound, *self._updates):
             terminalreporter.write_line(sentence, yellow=True)
+        if self._release is not None:
+            granted = self._release.granted
+            terminalreporter.write_line(
+                plain(self._release.line), bold=True, green=granted, red=not granted
+            )
         self._append_step_summary(terminalreporter)
+        self._annotate(terminalreporter)
+
+    def _annotate(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """On GitHub, put verdicts beside the lines of the suite files; elsewhere say nothing."""
+        others = (
+            "pytest-github-actions-annotate-failures",
+            "pytest_github_actions_annotate_failures",
+        )
+        is_told = any(self._config.pluginmanager.hasplugin(name) for name in others)
+        if os.environ.get("GITHUB_ACTIONS") != "true" or self._report is None or is_told:
+            return
+        from benchharness.report.annotations import annotations
+
+        root = Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd())
+        places = {
+            suite: (_shown(Path(path), root).as_posix(), line)
+            for suite, (path, line) in Collected.read(self._session.folder).places.items()
+        }
+        for command in annotations(self._report, places):
+            terminalreporter.write_line(command)
 
     def _append_step_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         page = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -187,7 +261,7 @@ class Publisher:
         from benchharness.report.publication import append_step_summary
 
         try:
-            fits = append_step_summary(self._report, Path(page))
+            fits = append_step_summary(self._report, Path(page), self._release)
         except OSError as error:
             terminalreporter.write_line(f"no step summary: {error}", yellow=True)
         else:

@@ -17,8 +17,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from benchharness.errors import BenchError, ModelError, SuiteError
 from benchharness.plugin.options import Options
 
 if TYPE_CHECKING:
+    from benchharness.baseline.store import Baselines
     from benchharness.judge.bench import Assessment, Bench
     from benchharness.plugin.progress import TerminalProgress
     from benchharness.suite import Suite
@@ -70,11 +71,13 @@ class Collected:
 
     deselected: how many were left out by -k, --deselect, --lf and the like.
     unbound:    a sentence for each gate that binds none of the models given by --bench-model.
+    places:     suite -> (path, line) of its definition, for annotations.
     """
 
     items: tuple[tuple[str, str, str], ...] = ()
     deselected: int = 0
     unbound: tuple[str, ...] = ()
+    places: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Collected:
@@ -83,7 +86,8 @@ class Collected:
             return cls()
         found = json.loads(file.read_text(encoding="utf-8"))
         items = tuple((suite, model, gate) for suite, model, gate in found["items"])
-        return cls(items, found["deselected"], tuple(found["unbound"]))
+        places = {name: (path, line) for name, (path, line) in found["places"].items()}
+        return cls(items, found["deselected"], tuple(found["unbound"]), places)
 
     def write(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -141,6 +145,10 @@ class BenchSession:
 
     def models_of(self, suite: Suite) -> Sequence[str]:
         return self.options.models or suite.models
+
+    @property
+    def suites(self) -> Sequence[FoundSuite]:
+        return tuple(self._suites.values())
 
     def unbound_gates(self) -> tuple[str, ...]:
         """A sentence for each gate that binds none of the models of this session."""
@@ -246,8 +254,20 @@ class BenchSession:
             from benchharness.progress import silent
 
             self._progress = self._make_progress()
-            self._bench = Bench(listener=self._progress or silent, limit=self.options.limit)
+            self._bench = Bench(
+                listener=self._progress or silent,
+                limit=self.options.limit,
+                policy=self.options.policy(),
+                baselines=self.baselines,
+            )
         return self._bench
+
+    @property
+    def baselines(self) -> Baselines:
+        """What gates compare with. Raises UsageError where a ref of git is not there."""
+        from benchharness.report.reference import baselines_at
+
+        return baselines_at(self.options.compare, self.options.baselines)
 
 
 def place_of(folder: Path, suite: str, model: str) -> Path:

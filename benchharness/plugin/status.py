@@ -1,9 +1,11 @@
 """The word for a session in verdict.json, which never says anything else than the exit code.
 
-exit 0   pass; incomplete where --bench-limit kept gates from being judged; no-suites where
-         every item was skipped; what it would be otherwise where a plugin forces the code
+exit 0   pass; incomplete where --bench-limit kept gates from being judged, or where baselines
+         were written in place of judging; no-suites where every item was skipped; what it would
+         be otherwise where a plugin forces the code
 exit 1   fail (a gate), error (a gate without a number), data-error, model-error … (what kept
-         a model from being measured), internal-error (a defect, or a worker died),
+         a model from being measured), internal-error (a defect), incomplete (a worker died),
+         not-released (--bench-release, and something was left out or judged by no gate),
          tests-failed (only tests besides the gates failed)
 exit 2   suite-error (a suite file could not be collected; with xdist the exit code is 1),
          else interrupted
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from benchharness.report.model import Failure
 
 TESTS_FAILED = "tests-failed"
+INCOMPLETE = "incomplete"
+NOT_RELEASED = "not-released"
 SUITE_ERROR = "suite-error"
 USAGE_ERROR = "usage-error"
 
@@ -34,21 +38,26 @@ def status_for(
     *,
     wrong_suite: bool = False,
     worker_died: bool = False,
+    refused: bool = False,
 ) -> str:
     """The status of a session that ends with `exitstatus`; see the module's docstring."""
     from benchharness.report.model import INTERNAL_ERROR, INTERRUPTED, status_of
 
-    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-        return INTERNAL_ERROR
+    ended = {
+        pytest.ExitCode.INTERNAL_ERROR: INTERNAL_ERROR,
+        pytest.ExitCode.INTERRUPTED: SUITE_ERROR if wrong_suite else INTERRUPTED,
+        pytest.ExitCode.USAGE_ERROR: SUITE_ERROR if wrong_suite else USAGE_ERROR,
+    }
+    if exitstatus in ended:
+        return ended[pytest.ExitCode(exitstatus)]
     if wrong_suite and exitstatus != pytest.ExitCode.OK:
         return SUITE_ERROR
-    if exitstatus == pytest.ExitCode.INTERRUPTED:
-        return INTERRUPTED
-    found = status_of(assessments, failures, ended=INTERNAL_ERROR if worker_died else "")
-    if exitstatus == pytest.ExitCode.USAGE_ERROR:
-        return USAGE_ERROR
-    if exitstatus == pytest.ExitCode.OK:
-        # Not always "pass": a mark may have skipped every item, and another plugin may have
-        # turned the exit code of a failed session into 0.
-        return found
-    return TESTS_FAILED if found in ("pass", "incomplete", "no-suites") else found
+    found = status_of(assessments, failures)
+    is_green = found in ("pass", INCOMPLETE, "no-suites")
+    if worker_died and (is_green or found == INTERNAL_ERROR):
+        return INCOMPLETE
+    if refused and is_green:
+        return NOT_RELEASED
+    # With exit code 0 not always "pass": a mark may have skipped every item, and another plugin
+    # may have turned the exit code of a failed session into 0.
+    return TESTS_FAILED if is_green and exitstatus != pytest.ExitCode.OK else found

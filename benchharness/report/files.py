@@ -1,42 +1,21 @@
-"""Files of a report: written whole or not at all, named so that no two models meet."""
+"""The names of a report's files, such that no two models meet."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
 VERDICT = "verdict.json"
 PER_QUERY = "per_query.jsonl"
+CHANGES = "changes.jsonl"
 SUMMARY = "summary.md"
 RUNS = "runs"
 # File systems end names at 255 bytes; a model spec may be a long path.
 _LONGEST_NAME = 200
-
-
-def write_atomically(path: Path, lines: Iterable[str]) -> str:
-    r"""sha256 (hex) of the file, which holds the lines or, after a crash, what it held before.
-
-    `lines` bring their own line ends. UTF-8 with "\n" on every system.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    digest = hashlib.sha256()
-    try:
-        with draft.open("wb") as file:
-            for line in lines:
-                encoded = line.encode("utf-8", "backslashreplace")
-                digest.update(encoded)
-                file.write(encoded)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    return digest.hexdigest()
 
 
 def run_names(pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING
 
+from benchharness.report.files import CHANGES, VERDICT
 from benchharness.report.model import Report, tally, word_of
+from benchharness.report.what_changed import LOST, comparison_cells, details
 from benchharness.report.wording import (
     bm25_line,
     ceilings_of,
     closing_sentence,
+    depth_of,
     facts_line,
     findings_of,
     measures_of,
@@ -25,21 +29,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.verdict import Verdict
+    from benchharness.report.release import Release
 
 # A comment on a pull request holds 65,536 characters; the sections share less than that.
-_TABLE_BYTES = 20_000
-_SECTION_BYTES = 7_000
+_TABLE_BYTES = 14_000
+_SECTION_BYTES = 5_000
+_COMPARISONS_BYTES = 6_000
+_CHANGES_BYTES = 9_000
+_FOLD_BYTES = 3_000
 _LONGEST_TEXT = 600
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
 
 
-def summarise(report: Report) -> str:
-    """The report in Markdown: the verdict, one table, what needs a look, the findings folded."""
+def summarise(report: Report, release: Release | None = None) -> str:
+    """The report in Markdown: the verdict, one table, what needs a look, the findings folded.
+
+    release: of a session that asked whether to release; its line stands first.
+    """
     sections = [
-        [f"<!-- benchharness -->\n**{escape(status_word(report))}**: {closing_sentence(report)}"],
+        ["<!-- benchharness -->", *_head(report, release)],
         _table(report),
         _listed("Gates that did not pass", _breaches(report)),
+        _what_changed(report),
         _listed("Not measured", _failures(report)),
         _listed("Is fine-tuning worth it?", _decisions(report)),
         _folded("Evidence and timings", _evidence(report)),
@@ -48,15 +61,30 @@ def summarise(report: Report) -> str:
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
 
+def _head(report: Report, release: Release | None) -> list[str]:
+    status = f"**{escape(status_word(report))}**: {closing_sentence(report)}"
+    if release is None:
+        return [status]
+    word, _, why = release.line.partition(": ")
+    return [f"**{word}**: {escape(why)}", "", status]
+
+
 def escape(text: str) -> str:
     """The text as Markdown shows it literally, on one line, in a table too; nobody is mentioned.
 
     A text of more than 600 characters is cut off.
     """
+    return _MENTION.sub("@<!-- -->", _SPECIAL.sub(r"\\\1", _shortened(text)))
+
+
+def escape_html(text: str) -> str:
+    """The same where Markdown is not read: between HTML tags such as <summary>."""
+    return _MENTION.sub("@<!-- -->", html.escape(_shortened(text)))
+
+
+def _shortened(text: str) -> str:
     text = " ".join(plain(text).split())
-    if len(text) > _LONGEST_TEXT:
-        text = text[:_LONGEST_TEXT] + "…"
-    return _MENTION.sub("@<!-- -->", _SPECIAL.sub(r"\\\1", text))
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
 
 
 def _table(report: Report) -> list[str]:
@@ -93,12 +121,50 @@ def _cells(cells: Iterable[str]) -> str:
 
 def _breaches(report: Report) -> list[str]:
     return [
-        f"**{word_of(verdict)}** {escape(verdict.suite)} / {escape(verdict.model)} / "
-        f"{escape(verdict.gate)}: {escape(verdict.line)}"
-        + (f" → {escape(verdict.advice)}" if verdict.advice else "")
+        f"**{word_of(verdict)}** {_names(verdict.suite, verdict.model)} / {escape(verdict.gate)}: "
+        f"{escape(verdict.line)}{_asides(verdict)}"
         for verdict in report.verdicts
         if verdict.breached
     ]
+
+
+def _asides(verdict: Verdict) -> str:
+    if verdict.waived:
+        return f" (waived: {escape(verdict.waived)})"
+    return f" → {escape(verdict.advice)}" if verdict.advice else ""
+
+
+def _what_changed(report: Report) -> list[str]:
+    """A row for each comparison; below it, what stands behind those that are not met, folded."""
+    rows = []
+    for verdict in report.verdicts:
+        cells = comparison_cells(verdict)
+        if cells:
+            names = (verdict.suite, verdict.model, verdict.gate)
+            rows.append(_cells([escape(cell) for cell in (*names, *cells)]))
+    if not rows:
+        return []
+    head = [
+        "suite", "model", "gate", "measure", "before → after", "difference [interval]",
+        "outcome", "won / lost / tied",
+    ]  # fmt: skip
+    lines = ["### What changed", "", _cells(head), _cells(["---"] * len(head))]
+    lines += _capped(rows, _COMPARISONS_BYTES)
+    behind = [
+        (verdict, details(verdict, depth_of(found, verdict)))
+        for found in report.assessments
+        for verdict in found.verdicts
+    ]
+    behind.sort(key=lambda pair: not pair[0].failed)
+    folds = ["\n".join(_fold(verdict, said)) for verdict, said in behind if said]
+    return [*lines, "", *_capped(folds, _CHANGES_BYTES, CHANGES)]
+
+
+def _fold(verdict: Verdict, said: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [f"{'lost ' if kind == LOST else ''}{escape(line)}" for kind, line in said]
+    names = " / ".join((verdict.suite, verdict.model, verdict.gate))
+    title = escape_html(f"{names}: {word_of(verdict)}")
+    return _details(title, lines, _FOLD_BYTES, CHANGES)
 
 
 def _failures(report: Report) -> list[str]:
@@ -158,19 +224,22 @@ def _listed(title: str, lines: Sequence[str]) -> list[str]:
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    if not lines:
-        return []
-    head = f"<details><summary>{title} ({len(lines)})</summary>"
-    return [head, "", *_capped([f"- {line}" for line in lines], _SECTION_BYTES), "", "</details>"]
+    return _details(f"{title} ({len(lines)})", lines, _SECTION_BYTES) if lines else []
 
 
-def _capped(lines: Sequence[str], most_bytes: int) -> list[str]:
-    """As many lines as fit, and how many more there are."""
+def _details(title: str, lines: Sequence[str], most_bytes: int, where: str = VERDICT) -> list[str]:
+    head = f"<details><summary>{title}</summary>"
+    listed = _capped([f"- {line}" for line in lines], most_bytes, where)
+    return [head, "", *listed, "", "</details>"]
+
+
+def _capped(lines: Sequence[str], most_bytes: int, where: str = VERDICT) -> list[str]:
+    """As many lines as fit, and how many more there are, to be found in the file `where`."""
     kept: list[str] = []
     size = 0
     for line in lines:
         size += len(line.encode("utf-8", "backslashreplace")) + 1
         if size > most_bytes:
-            return [*kept, "", f"… and {len(lines) - len(kept)} more, see verdict.json"]
+            return [*kept, "", f"… and {len(lines) - len(kept)} more, see {where}"]
         kept.append(line)
     return kept

@@ -84,6 +84,7 @@ class Report:
             and not any(self.selection[name] for name in self.selection if name not in _TOTALS)
             and self.status not in (INTERRUPTED, INTERNAL_ERROR)
             and all(assessment.result.limit is None for assessment in self.assessments)
+            and not any(verdict.updated for verdict in self.verdicts)
         )
 
     @property
@@ -104,8 +105,9 @@ def status_of(
 
     From the worst: "internal-error", "interrupted", the status of the first failure
     ("data-error" …), "error" (a gate had no number to judge), "fail" (a gate of severity error
-    was breached), "incomplete" (measured on some of the queries only), "pass". A breach of a
-    gate that only warns does not change it. Without assessments and failures "no-suites".
+    was breached), "incomplete" (measured on some of the queries only, or a baseline was written
+    in place of judging), "pass". A breach that only warns, is only told, or is waived does not
+    change it. Without assessments and failures "no-suites".
     """
     causes = [ended, *(failure.status for failure in failures)]
     for worst in (INTERNAL_ERROR, INTERRUPTED):
@@ -115,27 +117,32 @@ def status_of(
         return failures[0].status
     if not assessments:
         return NOTHING
-    outcomes = {
-        verdict.outcome
-        for assessment in assessments
-        for verdict in assessment.verdicts
-        if verdict.severity == "error" and verdict.breached
-    }
+    verdicts = [verdict for assessment in assessments for verdict in assessment.verdicts]
+    outcomes = {verdict.outcome for verdict in verdicts if verdict.failed}
     if "error" in outcomes:
         return "error"
     if outcomes - {"incomplete"}:
         return "fail"
     limited = any(assessment.result.limit is not None for assessment in assessments)
-    return "incomplete" if limited or outcomes else "pass"
+    updated = any(verdict.updated for verdict in verdicts)
+    return "incomplete" if limited or updated or outcomes else "pass"
 
 
 def word_of(verdict: Verdict) -> str:
-    """How a gate's outcome is printed: "pass", "FAIL", "warn"; a warned gate never as a pass."""
+    """How a gate's outcome is printed; in capitals where it fails, and as a pass only if met.
+
+    "pass", "improved", "identical"; "FAIL", "REGRESSED", "NO-BASELINE" …; "warn", "regressed",
+    "inconclusive" … where it fails nothing; "waived" and "updated".
+    """
     if not verdict.breached:
-        return "pass"
-    if verdict.severity == "warn":
-        return "warn"
-    return "FAIL" if verdict.outcome == "fail" else verdict.outcome.upper()
+        return verdict.outcome
+    if verdict.updated:
+        return "updated"
+    if verdict.waived:
+        return "waived"
+    if verdict.failed:
+        return verdict.outcome.upper()
+    return "warn" if verdict.outcome == "fail" else verdict.outcome
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
@@ -143,6 +150,8 @@ def tally(verdicts: Sequence[Verdict]) -> str:
     words = [word_of(verdict) for verdict in verdicts]
     if len(words) <= 1:
         return words[0] if words else "no gate"
-    rank = {"warn": 1, "pass": 2}
-    order = sorted(dict.fromkeys(words), key=lambda word: (rank.get(word, 0), word))
+    rank = {"identical": 2, "improved": 2, "pass": 3}
+    order = sorted(
+        dict.fromkeys(words), key=lambda word: (rank.get(word, 0 if word.isupper() else 1), word)
+    )
     return ", ".join(f"{words.count(word)} {word}" for word in order)

@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchharness.report.model import Failure, Report
+    from benchharness.report.release import Release
 
 HOME = ".benchharness"
 # GitHub drops the whole summary of a step above 1 MiB.
 STEP_SUMMARY_BYTES = 1_000_000
 
 
-def publish(report: Report, folder: Path) -> Path:
+def publish(report: Report, folder: Path, release: Release | None = None) -> Path:
     """The path of verdict.json, after writing the report's folder.
 
     A `.benchharness` in its path gets a `.gitignore`, so that no report is committed by
     accident. Raises UsageError where the folder cannot be written.
     """
-    written = write_report(report, folder)
+    written = write_report(report, folder, release)
     for place in (folder, *folder.parents):
         ignore = place / ".gitignore"
         if place.name == HOME and not ignore.exists():
@@ -33,9 +34,9 @@ def publish(report: Report, folder: Path) -> Path:
     return written
 
 
-def append_step_summary(report: Report, file: Path) -> bool:
+def append_step_summary(report: Report, file: Path, release: Release | None = None) -> bool:
     """Whether the Markdown summary found room in the file that $GITHUB_STEP_SUMMARY names."""
-    text = summarise(report).encode("utf-8")
+    text = summarise(report, release).encode("utf-8")
     used = file.stat().st_size if file.exists() else 0
     if used + len(text) > STEP_SUMMARY_BYTES:
         return False

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchharness.evaluation.result import Result, Run
+from benchharness.evaluation.result import QueryFacts, Result, Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,7 @@ class Answers:
     run: Run
     values: Mapping[str, NDArray[np.float64]]
     capped_recall: NDArray[np.float64]
+    facts: tuple[QueryFacts, ...]
 
 
 def query_lines(results: Sequence[Result]) -> Iterator[str]:
@@ -47,6 +48,7 @@ def _lines_of(result: Result) -> Iterator[str]:
     columns = [_float_texts(values) for values in result.values.values()]
     capped = _float_texts(result.capped_recall)
     run = result.run
+    facts = result.facts or (QueryFacts(),) * len(run.query_ids)
     for row in sorted(range(len(run.query_ids)), key=run.query_ids.__getitem__):
         pairs = zip(names, columns, strict=True)
         values = ", ".join(f"{name}: {column[row]}" for name, column in pairs)
@@ -57,8 +59,18 @@ def _lines_of(result: Result) -> Iterator[str]:
         )
         yield (
             f'{head}, "query_id": {json.dumps(run.query_ids[row])}, "values": {{{values}}}, '
-            f'"{CAPPED}": {capped[row]}, "retrieved": [{retrieved}]}}\n'
+            f'"{CAPPED}": {capped[row]}, {_fact_text(facts[row])}, "retrieved": [{retrieved}]}}\n'
         )
+
+
+def _fact_text(fact: QueryFacts) -> str:
+    """Rank of each relevant document that was found, the query's digest and its metadata."""
+    table = {
+        "relevant": dict(fact.relevant),
+        "judged": fact.digest,
+        "groups": dict(sorted(fact.groups.items())),
+    }
+    return json.dumps(table)[1:-1]
 
 
 def _float_texts(values: NDArray[np.float64]) -> list[str]:
@@ -100,6 +112,17 @@ def _answers(rows: Sequence[Mapping[str, object]], depth: int) -> Answers:
         ),
         values={name: np.array([_float(found[name]) for found in values]) for name in names},
         capped_recall=np.array([_float(row[CAPPED]) for row in rows], dtype=np.float64),
+        facts=tuple(_fact(row) for row in rows),
+    )
+
+
+def _fact(row: Mapping[str, object]) -> QueryFacts:
+    ranks = _mapping(row["relevant"])
+    groups = _mapping(row["groups"])
+    return QueryFacts(
+        digest=str(row["judged"]),
+        relevant={doc_id: int(str(rank)) for doc_id, rank in ranks.items()},
+        groups={name: str(value) for name, value in groups.items()},
     )
 
 

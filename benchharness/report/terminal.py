@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchharness.judge.gates import NARROW
+from benchharness.judge.floors import NARROW
 from benchharness.judge.numbers import format_count
 from benchharness.report.model import Failure, Report, tally, word_of
+from benchharness.report.what_changed import ENVIRONMENT, LOST, details
 from benchharness.report.wording import (
     bm25_line,
     ceilings_of,
     closing_path,
     closing_sentence,
     counted_line,
+    depth_of,
     facts_line,
     findings_of,
     measures_of,
     of_suite,
+    one_line,
     plain,
     shown_estimate,
     size_line,
@@ -38,7 +41,9 @@ if TYPE_CHECKING:
 _STYLES = {
     "pass": "green", "fail": "bold red", "FAIL": "bold red", "warn": "yellow",
     "tune": "bold yellow", "optional": "cyan", "skip": "green", "undecided": "magenta",
-    "warning": "yellow", "error": "bold red",
+    "warning": "yellow", "error": "bold red", "improved": "green", "identical": "green",
+    "regressed": "yellow", "inconclusive": "yellow", "stale": "yellow", "no-baseline": "yellow",
+    "incomplete": "yellow", "waived": "cyan", "updated": "cyan", "lost": "red",
 }  # fmt: skip
 _LONGEST_PLACE = 120
 # Below this a table would lose columns; the terminal wraps the lines instead.
@@ -216,28 +221,46 @@ def _print_model(console: Console, assessment: Assessment) -> None:
             (result.model, "bold"), ": ", (decision.outcome, _STYLES.get(decision.outcome, "bold"))
         )
     )
-    lines = [_text(decision.why)]
+    console.print(_indented(_text(decision.why), 2))
     if decision.advice:
-        lines.append(_text("→ ", decision.advice))
-    lines += [_gate_line(verdict) for verdict in assessment.verdicts if _is_told(verdict)]
-    facts = (tokens_line(assessment), facts_line(result))
-    lines += [_text((fact, "dim")) for fact in facts if fact]
-    for line in lines:
-        console.print(_indented(line, 2))
+        console.print(_indented(_text("→ ", decision.advice), 2))
+    told: set[str] = set()
+    for verdict in assessment.verdicts:
+        if _is_told(verdict):
+            console.print(_indented(_gate_line(verdict), 2))
+            _print_details(console, details(verdict, depth_of(assessment, verdict)), told)
+    for fact in (tokens_line(assessment), facts_line(result)):
+        if fact:
+            console.print(_indented(_text((fact, "dim")), 2))
 
 
 def _is_told(verdict: Verdict) -> bool:
-    """A clear pass needs no line beside the table; a breach and a narrow pass do."""
-    return verdict.breached or NARROW in verdict.line
+    """A clear pass of a floor needs no line beside the table; all else does."""
+    return verdict.breached or verdict.comparison is not None or NARROW in verdict.line
+
+
+def _print_details(
+    console: Console, found: Sequence[tuple[str, str]], environments: set[str]
+) -> None:
+    """The lines below a gate; what differs between the environments once for each model."""
+    for kind, line in found:
+        if kind == ENVIRONMENT:
+            if line in environments:
+                continue
+            environments.add(line)
+        text = _text((kind, _STYLES[kind]), f"  {line}") if kind == LOST else _text((line, "dim"))
+        console.print(_indented(text, 4))
 
 
 def _gate_line(verdict: Verdict) -> Text:
     word = word_of(verdict)
     parts: list[str | tuple[str, str]] = [
         (word, _STYLES.get(word, "bold red")),
-        f" {verdict.gate}: {verdict.line}",
+        f" {verdict.gate}: {one_line(verdict.line)}",
     ]
-    if verdict.breached and verdict.advice:
+    if verdict.waived:
+        parts.append((f" · {one_line(verdict.waived)}", "dim"))
+    elif verdict.breached and verdict.advice:
         parts.append((f" → {verdict.advice}", "dim"))
     return _text(*parts)
 

@@ -1,7 +1,7 @@
-"""A report's folder: verdict.json, per_query.jsonl, runs/*.trec and summary.md, written and read.
+"""A report's folder, written and read: verdict.json and the files beside it.
 
-verdict.json is written last and names the sha256 of per_query.jsonl, so that a folder is either
-whole or refused.
+verdict.json is written last and names the sha256 of per_query.jsonl and of changes.jsonl, so
+that a folder is either whole or refused.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Any
 from benchharness.data.lint import Finding
 from benchharness.errors import DataError, SuiteError, UsageError
 from benchharness.evaluation.result import Fingerprints, Result
-from benchharness.judge.verdict import Decision, Estimate, Verdict
+from benchharness.files import write_atomically
+from benchharness.judge.verdict import Change, Comparison, Decision, Estimate, Verdict
+from benchharness.report.change_file import Key, change_lines, parse_change_lines
 from benchharness.report.files import (
+    CHANGES,
     PER_QUERY,
     RUNS,
     SUMMARY,
     VERDICT,
     run_names,
-    write_atomically,
 )
 from benchharness.report.markdown import summarise
 from benchharness.report.model import Failure, Report
@@ -33,18 +35,27 @@ from benchharness.report.run_file import trec_lines
 
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
+    from benchharness.report.release import Release
 
 SCHEMA = 1
+Changes = tuple[Change, ...]
 _DECISION = ("outcome", "why", "measure", "trainable", "queries_needed", "advice", "evidence")
 _VERDICT = (
-    "gate", "outcome", "severity", "value", "minimum", "delta", "ci90", "margin", "mde", "line",
-    "advice",
+    "gate", "outcome", "severity", "measure", "value", "minimum", "delta", "ci90", "margin", "mde",
+    "line", "advice", "waived", "updated",
 )  # fmt: skip
-_RESULT = ("trainable", "query_origin", "limit", "counts", "details", "environment", "timings")
+_COMPARISON = (
+    "reference", "measure", "before", "after", "n", "added", "removed", "changed", "won", "lost",
+    "tied", "interval", "confidence", "method", "p", "environment",
+)  # fmt: skip
+_RESULT = (
+    "trainable", "query_origin", "limit", "counts", "details", "environment", "timings", "costs",
+    "drop_same_id",
+)  # fmt: skip
 _NOT_FINITE = ("nan", "inf", "-inf")
 
 
-def write_report(report: Report, folder: Path) -> Path:
+def write_report(report: Report, folder: Path, release: Release | None = None) -> Path:
     """The path of verdict.json, after writing it and the files beside it, each atomically.
 
     Raises UsageError where the folder cannot be written, SuiteError where two results have the
@@ -62,9 +73,11 @@ def write_report(report: Report, folder: Path) -> Path:
     try:
         for result, name in zip(results, names, strict=True):
             write_atomically(folder / RUNS / name, trec_lines(result.run))
-        sha256 = write_atomically(folder / PER_QUERY, query_lines(results))
-        write_atomically(folder / SUMMARY, [summarise(report)])
-        content = _content(report, names, sha256)
+        files: dict[str, object] = {"runs": sorted(names)}
+        files["per_query_sha256"] = write_atomically(folder / PER_QUERY, query_lines(results))
+        files["changes_sha256"] = write_atomically(folder / CHANGES, change_lines(report.verdicts))
+        write_atomically(folder / SUMMARY, [summarise(report, release)])
+        content = _content(report, files, release)
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
         write_atomically(folder / VERDICT, [text])
     except OSError as error:
@@ -92,7 +105,7 @@ def remove_verdict(folder: Path) -> None:
         (folder / VERDICT).unlink(missing_ok=True)
         for name in _named_runs(text):
             (folder / RUNS / name).unlink(missing_ok=True)
-        for name in (PER_QUERY, SUMMARY):
+        for name in (PER_QUERY, CHANGES, SUMMARY):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
@@ -124,19 +137,16 @@ def read_report(folder: Path) -> Report:
     verdict = _read(folder / VERDICT)
     try:
         content = json.loads(verdict)
-        schema = content["schema"]
-        sha256 = content["files"]["per_query_sha256"]
+        schema, files = content["schema"], content["files"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(folder / VERDICT, "it is not a verdict of benchharness") from error
     if schema != SCHEMA:
         raise _damaged(folder / VERDICT, f"its schema is {schema!r}, this version reads {SCHEMA}")
-    per_query = _read(folder / PER_QUERY)
-    if hashlib.sha256(per_query).hexdigest() != sha256:
-        raise _damaged(folder / PER_QUERY, "its content is not what verdict.json was written with")
     try:
+        per_query = _read_lines(folder / PER_QUERY, files["per_query_sha256"])
+        changes = parse_change_lines(_read_lines(folder / CHANGES, files["changes_sha256"]))
         depths = {(row["suite"], row["model"]): row["depth"] for row in content["results"]}
-        answers = parse_query_lines(per_query.decode().splitlines(), depths)
-        return _report(content, answers)
+        return _report(content, parse_query_lines(per_query, depths), changes)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / VERDICT, f"{type(error).__name__}: {error}") from error
 
@@ -152,6 +162,13 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
+def _read_lines(path: Path, sha256: str) -> list[str]:
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise _damaged(path, "its content is not what verdict.json was written with")
+    return content.decode().splitlines()
+
+
 def _damaged(path: Path, message: str) -> DataError:
     return DataError(
         f"the report cannot be used: {message}",
@@ -160,15 +177,18 @@ def _damaged(path: Path, message: str) -> DataError:
     )
 
 
-def _content(report: Report, runs: Sequence[str], sha256: str) -> dict[str, object]:
+def _content(
+    report: Report, files: Mapping[str, object], release: Release | None
+) -> dict[str, object]:
     return {
         "schema": SCHEMA,
         "status": report.status,
         "complete": report.complete,
+        "release": asdict(release) if release is not None else None,
         "selection": _plain(report.selection),
         "results": [_result(assessment) for assessment in report.assessments],
         "failures": [asdict(failure) for failure in report.failures],
-        "files": {"per_query_sha256": sha256, "runs": sorted(runs)},
+        "files": dict(sorted(files.items())),
     }
 
 
@@ -183,15 +203,20 @@ def _result(assessment: Assessment) -> dict[str, object]:
         "measures": {name: _estimate(found) for name, found in assessment.estimates.items()},
         "decision": {name: _plain(getattr(decision, name)) for name in _DECISION}
         | {"estimate": _estimate(decision.estimate)},
-        "gates": [
-            {name: _plain(getattr(verdict, name)) for name in _VERDICT} for verdict in verdicts
-        ],
+        "gates": [_gate(verdict) for verdict in verdicts],
         "ceilings": _plain(result.ceilings),
         "ties": _plain(result.ties),
         "depth": result.run.depth,
         **facts,
         "findings": [asdict(finding) for finding in assessment.findings],
     }
+
+
+def _gate(verdict: Verdict) -> dict[str, object]:
+    found = {name: _plain(getattr(verdict, name)) for name in _VERDICT}
+    one = verdict.comparison
+    compared = {name: _plain(getattr(one, name)) for name in _COMPARISON} if one else None
+    return {**found, "comparison": compared}
 
 
 def _estimate(found: Estimate) -> dict[str, object]:
@@ -218,16 +243,20 @@ def _plain(value: object) -> object:
     return _plain(item()) if callable(item) else str(value)
 
 
-def _report(content: Mapping[str, Any], answers: Mapping[Pair, Answers]) -> Report:
+def _report(
+    content: Mapping[str, Any], answers: Mapping[Pair, Answers], changes: Mapping[Key, Changes]
+) -> Report:
     return Report(
-        assessments=tuple(_read_result(row, answers) for row in content["results"]),
+        assessments=tuple(_read_result(row, answers, changes) for row in content["results"]),
         failures=tuple(Failure(**row) for row in content["failures"]),
         selection=dict(content["selection"]),
         status=str(content["status"]),
     )
 
 
-def _read_result(row: Mapping[str, Any], answers: Mapping[Pair, Answers]) -> Assessment:
+def _read_result(
+    row: Mapping[str, Any], answers: Mapping[Pair, Answers], changes: Mapping[Key, Changes]
+) -> Assessment:
     # bench.py is the whole pipeline; a reader of files needs only this noun of it.
     from benchharness.judge.bench import Assessment
 
@@ -244,23 +273,45 @@ def _read_result(row: Mapping[str, Any], answers: Mapping[Pair, Answers]) -> Ass
             ceilings={name: _number(value) for name, value in row["ceilings"].items()},
             capped_recall=found.capped_recall,
             ties={int(cut): count for cut, count in row["ties"].items()},
+            facts=found.facts,
             **{name: row[name] for name in _RESULT},
         ),
         estimates={name: _read_estimate(value) for name, value in row["measures"].items()},
         decision=Decision(**decision, estimate=_read_estimate(row["decision"]["estimate"])),
-        verdicts=tuple(_read_verdict(suite, model, gate) for gate in row["gates"]),
+        verdicts=tuple(
+            _read_verdict(suite, model, gate, changes.get((suite, model, gate["gate"]), ()))
+            for gate in row["gates"]
+        ),
         findings=tuple(Finding(**finding) for finding in row["findings"]),
     )
 
 
-def _read_verdict(suite: str, model: str, gate: Mapping[str, Any]) -> Verdict:
+def _read_verdict(suite: str, model: str, gate: Mapping[str, Any], changes: Changes) -> Verdict:
     fields = {name: gate[name] for name in _VERDICT}
     for name in ("value", "minimum", "delta", "margin", "mde"):
         fields[name] = _number(fields[name])
-    if fields["ci90"] is not None:
-        low, high = fields["ci90"]
-        fields["ci90"] = (_number(low), _number(high))
-    return Verdict(suite=suite, model=model, **fields)
+    fields["ci90"] = _interval(fields["ci90"])
+    return Verdict(
+        suite=suite,
+        model=model,
+        comparison=_read_comparison(gate["comparison"], changes),
+        **fields,
+    )
+
+
+def _read_comparison(row: Mapping[str, Any] | None, changes: Changes) -> Comparison | None:
+    if row is None:
+        return None
+    fields = {name: row[name] for name in _COMPARISON}
+    for name in ("before", "after"):
+        fields[name] = _number(fields[name])
+    fields["interval"] = _interval(fields["interval"])
+    fields["environment"] = tuple((name, old, new) for name, old, new in fields["environment"])
+    return Comparison(**fields, changes=changes)
+
+
+def _interval(ends: Any) -> tuple[float, float] | None:
+    return (_number(ends[0]), _number(ends[1])) if ends is not None else None
 
 
 def _read_estimate(row: Mapping[str, Any]) -> Estimate:

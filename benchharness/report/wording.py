@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchharness.gate import GuardGate
 from benchharness.judge.numbers import (
     format_count,
     format_duration,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from benchharness.data.lint import Finding
     from benchharness.evaluation.result import Result
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.verdict import Verdict
 
 _SHOWN_TERMS = 6
 # Queries that no user wrote are labelled wherever their number stands.
@@ -35,6 +37,11 @@ def plain(text: str) -> str:
     )
 
 
+def one_line(text: str) -> str:
+    """`plain` on one line: an id with a line break in it must not forge a line of a report."""
+    return plain(text).replace("\n", "\\n")
+
+
 def _visible(letter: str) -> str:
     return " " if letter == "\t" else letter.encode("unicode_escape").decode("ascii")
 
@@ -45,8 +52,7 @@ def shown_estimate(assessment: Assessment, measure: str) -> tuple[str, str]:
     against = [
         verdict.minimum
         for verdict in assessment.verdicts
-        if verdict.minimum is not None
-        and verdict.gate.removesuffix("-warn").endswith(f"-{measure}")
+        if verdict.minimum is not None and verdict.measure == measure
     ]
     if assessment.decision.measure == measure:
         thresholds = assessment.decision.evidence.get("thresholds")
@@ -72,6 +78,15 @@ def ceilings_of(assessments: Sequence[Assessment]) -> dict[str, str]:
         for name, estimate in found.estimates.items()
         if estimate.ceiling is not None and estimate.ceiling < 1
     }
+
+
+def depth_of(assessment: Assessment, verdict: Verdict) -> int | None:
+    """How many documents were kept for each query that the verdict is about.
+
+    None for a guard, whose queries are another suite's.
+    """
+    is_own = not verdict.gate.startswith(f"{GuardGate.kind}-")
+    return assessment.result.run.depth if is_own else None
 
 
 def size_line(results: Sequence[Result]) -> str:
@@ -187,25 +202,37 @@ def status_word(report: Report) -> str:
 
 
 def closing_sentence(report: Report) -> str:
-    """What the status rests on: `1 of 5 gates failed, 1 warned; 3 models measured on 2 suites`."""
+    """What the status rests on: `3 of 5 gates passed, 1 warned; 3 measurements on 2 suites`.
+
+    Only gates that are met count as passed: `1 of 5 gates not passed, 1 waived` where one fails.
+    """
     failures = format_count(len(report.failures), "failure")
     if not report.assessments:
         return f"nothing was measured; {failures}" if report.failures else "nothing was measured"
-    words = [word_of(verdict) for verdict in report.verdicts]
-    passed, warned = words.count("pass"), words.count("warn")
-    broken = len(words) - passed - warned
-    gates = format_count(len(words), "gate")
-    parts = [f"{broken} of {gates} not passed" if broken else f"{passed} of {gates} passed"]
-    if warned:
-        parts.append(f"{warned} warned")
     measured = format_count(len(report.assessments), "measurement")
     suites = format_count(len({found.result.suite for found in report.assessments}), "suite")
-    sentence = f"{', '.join(parts) if words else 'no gate'}; {measured} on {suites}"
+    sentence = f"{_counted_gates(report)}; {measured} on {suites}"
     if report.failures:
         sentence += f"; {failures}"
     elif not report.complete:
         sentence += "; not everything was measured"
     return sentence
+
+
+def _counted_gates(report: Report) -> str:
+    verdicts = report.verdicts
+    if not verdicts:
+        return "no gate"
+    gates = format_count(len(verdicts), "gate")
+    failed = sum(verdict.failed for verdict in verdicts)
+    met = sum(not verdict.breached for verdict in verdicts)
+    words = [word_of(one) for one in verdicts if one.breached and not one.failed]
+    told = [
+        f"{words.count(word)} {'warned' if word == 'warn' else word}"
+        for word in dict.fromkeys(words)
+    ]
+    first = f"{failed} of {gates} not passed" if failed else f"{met} of {gates} passed"
+    return ", ".join([first, *told])
 
 
 def closing_path(folder: Path | None) -> str:

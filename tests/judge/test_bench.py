@@ -7,8 +7,9 @@ import pytest
 from benchharness import measure
 from benchharness.data.references import beir
 from benchharness.errors import DataError, ModelError
+from benchharness.gate import Gate
 from benchharness.judge.bench import Bench, suite_of
-from benchharness.suite import Gate, Suite
+from benchharness.suite import Suite
 from benchharness.testing import install_doubles, write_beir
 
 install_doubles()

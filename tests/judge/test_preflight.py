@@ -7,8 +7,9 @@ import pytest
 from benchharness.data.load import load
 from benchharness.data.references import beir
 from benchharness.errors import DataError
+from benchharness.gate import Gate
 from benchharness.judge.preflight import preflight, stop_on_errors, truncation
-from benchharness.suite import Gate, Suite
+from benchharness.suite import Suite
 from benchharness.testing import HashEncoder, write_beir
 
 

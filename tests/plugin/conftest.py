@@ -53,10 +53,29 @@ QUERIES = {"q0": "apple", "q1": "pear", "q2": "engine", "q3": "rail", "q4": "sub
 QRELS = {f"q{row}": {f"d{row}": 1} for row in range(5)}
 
 
+# 60 queries, each answered by the one document that shares its word. Three words a document: an
+# odd number of signed unit vectors never adds up to nothing.
+WORDS = [f"word{row:02}" for row in range(60)]
+WIDE: dict[str, dict[str, Any]] = {
+    "corpus": {f"d{row:02}": f"{word} other{row:02} more{row:02}" for row, word in enumerate(WORDS)},
+    "queries": {f"q{row:02}": word for row, word in enumerate(WORDS)},
+    "qrels": {f"q{row:02}": {f"d{row:02}": 1} for row in range(60)},
+}
+# What the spec `current` stands for: the model that is shipped, good with many dimensions.
+CURRENT = """
+from benchharness.models.registry import register
+from benchharness.testing import HashEncoder, install_doubles
+
+install_doubles()
+register("current", lambda spec: HashEncoder(dim={dim}, spec=spec.text))
+"""
+
+
 class Project:
     """A project below pytester's folder; `run` runs pytest there."""
 
     faq = FAQ
+    wide = WIDE
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
@@ -96,6 +115,15 @@ class Project:
             + textwrap.indent(textwrap.dedent(more), " " * 12)
         )
 
+    def ship(self, dim: int) -> None:
+        """From now on the spec `current` is a model of that many dimensions."""
+        (self.path / "conftest.py").write_text(CURRENT.format(dim=dim), encoding="utf-8")
+
+    def gate(self, name: str = "regression-recall@10") -> dict[str, Any]:
+        """The gate as the first model's entry of verdict.json has it."""
+        rows = [gate for row in self.verdict()["results"] for gate in row["gates"]]
+        return next(row for row in rows if row["gate"] == name)
+
     def run(self, *arguments: str) -> pytest.RunResult:
         return self.pytester.runpytest_inprocess(*arguments, no_reraise_ctrlc=True)
 
@@ -114,7 +142,8 @@ class Project:
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "GITHUB_WORKSPACE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "300")
     return Project(pytester)
 

@@ -13,14 +13,14 @@ FAILS = 'Gate.floor("recall@10", 0.9)'
 
 
 def test_the_report_is_a_folder_that_git_ignores(project: Project) -> None:
-    """verdict.json, per_query.jsonl, summary.md and runs/, below a .gitignore."""
+    """verdict.json and the files beside it, below a .gitignore."""
     project.suite()
 
     result = project.run("suites")
 
     report = project.path / ".benchharness" / "report"
     names = sorted(path.name for path in report.iterdir())
-    assert names == ["per_query.jsonl", "runs", "summary.md", "verdict.json"]
+    assert names == ["changes.jsonl", "per_query.jsonl", "runs", "summary.md", "verdict.json"]
     assert (project.path / ".benchharness" / ".gitignore").read_text(encoding="utf-8") == "*\n"
     result.stdout.fnmatch_lines(
         ["*= retrieval benchmarks =*", "*.benchharness/report/verdict.json"]

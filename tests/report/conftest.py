@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from benchharness.baseline.record import Baseline
 from benchharness.data.lint import Finding
-from benchharness.evaluation.result import Fingerprints, Result, Run
+from benchharness.evaluation.result import Fingerprints, QueryFacts, Result, Run
+from benchharness.gate import Gate, Waiver
 from benchharness.judge.bench import Assessment
+from benchharness.judge.case import Case
 from benchharness.judge.decision import decide
 from benchharness.judge.gates import judge
+from benchharness.judge.policy import Policy
 from benchharness.judge.statistics import estimate
-from benchharness.suite import Gate, Thresholds
+from benchharness.suite import DatasetReference, Suite, Thresholds
+from benchharness.testing import StoredReferences
 
 HASH = "ab" * 32
+OTHER_HASH = "cd" * 32
+TODAY = datetime.date(2026, 11, 23)
 
 
 def make_assessment(
@@ -51,18 +60,119 @@ def make_assessment(
         limit=limit,
         **fields,  # type: ignore[arg-type]
     )
+    return judged(result, gates, evidence=evidence, findings=findings)
+
+
+def judged(
+    result: Result,
+    gates: Sequence[Gate],
+    *,
+    before: Result | None = None,
+    waivers: Sequence[Waiver] = (),
+    evidence: Mapping[str, object] | None = None,
+    findings: Sequence[Finding] = (),
+    **policy: object,
+) -> Assessment:
+    """The result with its decision and the gates' verdicts; `before` is what its baseline holds."""
     estimates = {
         name: estimate(values, result.ceilings.get(name)) for name, values in result.values.items()
     }
+    pair = (result.suite, result.model)
+    place = f"baselines/{result.suite}/{result.model}.json"
+    known = {} if before is None else {pair: Baseline.of(before, place)}
+    of = Suite(
+        name="faq",
+        dataset=DatasetReference("beir", ()),
+        models=[result.model],
+        gates=gates,
+        waivers=waivers,
+    )
+    case = Case(
+        of,
+        result,
+        estimates,
+        StoredReferences(known, suite=result.suite),
+        Policy(**{"today": TODAY, **policy}),  # type: ignore[arg-type]
+    )
     return Assessment(
         result=result,
         estimates=estimates,
         decision=decide(result, Thresholds(), evidence or {}),
-        verdicts=tuple(judge(gate, result, estimates) for gate in gates),
+        verdicts=tuple(judge(gate, case) for gate in gates),
         findings=tuple(findings),
+    )
+
+
+def make_change(
+    gates: Sequence[Gate] = (),
+    *,
+    lost: int = 33,
+    won: int = 12,
+    n: int = 1000,
+    prefix: str = "q:",
+    langs: Sequence[str] = ("de", "en", "fr"),
+    waivers: Sequence[Waiver] = (),
+    suite: str = "faq",
+    model: str = "minilm",
+    **policy: object,
+) -> Assessment:
+    """A model that lost and won queries of recall@10 since its baseline, another model's.
+
+    Each query has one relevant document, at rank 4 where it is found. In the queries that were
+    lost it fell to rank 27, in every third of them out of the run; two other documents stand in
+    the top 10 instead. The languages of the queries take turns, so that all lose alike.
+    """
+    if not gates:
+        gates = [Gate.regression("recall@10", margin=0.01)]
+    found = 700
+    before = [1.0] * found + [0.0] * (n - found)
+    after = [0.0] * lost + [1.0] * (found - lost + won) + [0.0] * (n - found - won)
+    shape = {"prefix": prefix, "langs": langs, "suite": suite, "model": model}
+    old = _answered(before, environment={"torch": "2.6.0", "threads": "2"}, **shape)
+    new = _answered(after, environment={"torch": "2.13.0", "threads": "2"}, **shape)
+    prints = replace(new.fingerprints, model=OTHER_HASH)
+    new = replace(new, fingerprints=prints)
+    return judged(new, gates, before=old, waivers=waivers, **policy)
+
+
+def _answered(
+    hits: Sequence[float],
+    *,
+    environment: Mapping[str, str],
+    prefix: str,
+    langs: Sequence[str],
+    suite: str,
+    model: str,
+) -> Result:
+    """A result whose relevant document of each query is at rank 4, 27 or nowhere."""
+    result = make_assessment(suite, model, hits=hits).result
+    ids = [f"{prefix}sympy.{row:04}" for row in range(len(hits))]
+    facts, rows = [], []
+    for row, hit in enumerate(hits):
+        rank = 4 if hit else None if row % 3 == 0 else 27
+        relevant = {f"{prefix}relevant.{row:04}": rank} if rank else {}
+        groups = {"lang": langs[row % len(langs)]} if langs else {}
+        facts.append(QueryFacts(f"digest {row}", relevant, groups))
+        top = [f"{prefix}old.{rank}" for rank in range(1, 11)]
+        if hit:
+            top[3] = f"{prefix}relevant.{row:04}"
+        else:
+            top[3], top[7] = f"{prefix}new.add", f"{prefix}new.mul"
+        rows.append(tuple(top))
+    scores = tuple(np.linspace(0.9, 0.1, 10, dtype=np.float32).tolist())
+    return replace(
+        result,
+        run=Run(tuple(ids), tuple(rows), (scores,) * len(hits), 100),
+        facts=tuple(facts),
+        environment=environment,
     )
 
 
 @pytest.fixture
 def assess() -> Callable[..., Assessment]:
     return make_assessment
+
+
+@pytest.fixture
+def change() -> Callable[..., Assessment]:
+    return make_change

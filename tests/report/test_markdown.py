@@ -3,9 +3,9 @@
 import pytest
 
 from benchharness.data.lint import Finding
+from benchharness.gate import Gate
 from benchharness.report.markdown import escape, summarise
 from benchharness.report.model import Failure, Report
-from benchharness.suite import Gate
 
 
 @pytest.mark.parametrize(

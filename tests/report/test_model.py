@@ -1,12 +1,14 @@
 """The status of a session is the worst of what happened."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchharness.errors import DataError
+from benchharness.gate import Gate
 from benchharness.report.model import Failure, Report, status_of, tally, word_of
-from benchharness.suite import Gate
 
 LOW, HIGH = Gate.floor("recall@10", 0.5), Gate.floor("recall@10", 0.9)
 WARNS = Gate.floor("recall@10", 0.9, severity="warn")
@@ -128,7 +130,8 @@ def test_tally_names_the_worst_first(assess, gates, limit, words):
 
 
 def test_only_a_pass_is_printed_as_one(assess):
-    """Every other outcome has another word."""
+    """Every other outcome has another word, in capitals where it fails the test."""
     verdict = assess(gates=[WARNS], limit=10).verdicts[0]
 
-    assert word_of(verdict) == "warn"
+    assert word_of(verdict) == "incomplete"
+    assert word_of(replace(verdict, severity="error")) == "INCOMPLETE"

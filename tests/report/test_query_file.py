@@ -26,6 +26,7 @@ def test_line_is_as_documented(assess):
     assert line == (
         '{"suite": "faq", "model": "minilm", "query_id": "q00000", '
         '"values": {"recall@10": 1.0, "ndcg@10": 0.8}, "capped_recall@10": 1.0, '
+        '"relevant": {}, "judged": "", "groups": {}, '
         '"retrieved": [["d1", 0.9], ["d2", 0.7], ["d3", 0.7]]}\n'
     )
 

@@ -7,9 +7,9 @@ import pytest
 from rich.cells import cell_len
 
 from benchharness.data.lint import Finding
+from benchharness.gate import Gate
 from benchharness.report.model import Failure, Report
 from benchharness.report.terminal import render
-from benchharness.suite import Gate
 
 EVIDENCE = {
     "bm25": {"recall@10": 0.548, "ndcg@10": 0.4411, "description": "bm25s, English stemmer"},

@@ -8,10 +8,10 @@ import pytest
 
 from benchharness.data.lint import Finding
 from benchharness.errors import DataError, SuiteError, UsageError
-from benchharness.report.files import write_atomically
+from benchharness.files import write_atomically
+from benchharness.gate import Gate
 from benchharness.report.model import Failure, Report
 from benchharness.report.verdict_file import read_report, remove_verdict, write_report
-from benchharness.suite import Gate
 
 EVIDENCE = {
     "bm25": {"recall@10": 0.71, "description": "bm25s, English stemmer"},

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from benchharness.data.lint import Finding
+from benchharness.gate import Gate
 from benchharness.judge.verdict import Estimate
 from benchharness.report import wording
 from benchharness.report.model import Report
-from benchharness.suite import Gate
 
 
 def _with(assessment, measure, value, ci95):
