@@ -8,7 +8,8 @@ Rules, in this order:
                   an error: the environment changes the numbers
     improved, pass, regressed, inconclusive
                   by the interval of the mean difference, see `judge.paired`
-    stale         a pass that hangs on queries that are gone: they count as lost
+    stale         an outcome that hangs on queries that are gone: a pass where they count as lost,
+                  and an inconclusive one where some values of theirs would make it a regression
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from benchharness.baseline.record import TOP, Baseline, short
 from benchharness.evaluation.result import QueryFacts
-from benchharness.judge.numbers import TOLERANCE, format_count, format_share
+from benchharness.judge.numbers import TOLERANCE, format_count, format_share, order
 from benchharness.judge.paired import Difference, difference, outcome_of, sign_flip_p
 from benchharness.judge.power import minimum_detectable_effect
 from benchharness.judge.verdict import Change, Comparison, Moved
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 COVERAGE = 0.9
 # How many queries may flip under one fingerprint: near-ties that another machine breaks.
 FLIP_SHARE = 0.002
+# Each narrows the search for a loss to two thirds of what it was: 40 leave 1e-7.
+_SEARCH_STEPS = 40
 
 Slice = tuple[str, str]
 
@@ -127,7 +130,7 @@ def _pairs(before: Baseline, result: Result, measure: str, within: Slice | None)
     common, gone, removed = [], [], 0
     for row, query_id in kept:
         now = rows_now.get(query_id)
-        if now is not None and before.queries[query_id].digest == facts[now].digest:
+        if now is not None and _judged_alike(before.queries[query_id].digest, facts[now].digest):
             common.append((query_id, row, now))
         else:
             gone.append(row)
@@ -148,6 +151,11 @@ def _pairs(before: Baseline, result: Result, measure: str, within: Slice | None)
         removed=removed,
         changed=len(gone) - removed,
     )
+
+
+def _judged_alike(before: str, after: str) -> bool:
+    """Whether the query's text and judgments are the same; what nobody hashed is not."""
+    return before == after != ""
 
 
 def _belongs(groups: Mapping[str, str], within: Slice | None) -> bool:
@@ -212,27 +220,78 @@ def _same_model(compared: Compared, margin: float) -> Compared:
 
 
 def _with_gone(compared: Compared, pairs: _Pairs, margin: float, alpha: float) -> Compared:
-    """The outcome with removed and changed queries counted as lost, while a pass is tested."""
+    """The outcome, or "stale" where it hangs on queries that were removed or changed.
+
+    They count as lost while a pass is tested. Where nothing is settled, they may be what is
+    missing for a regression. So no edit of the queries turns a regression into anything else.
+    """
+    if compared.outcome == "regressed" or not len(pairs.gone):
+        return compared
+    if compared.outcome == "inconclusive":
+        hangs = _may_have_regressed(pairs, margin, alpha)
+    else:
+        worst = outcome_of(_with_losses(pairs, pairs.gone, math.inf, alpha), margin)
+        hangs = worst not in ("improved", "pass")
+        compared = replace(compared, outcome="pass") if worst == "pass" else compared
+    if not hangs:
+        return compared
+    gone = format_count(len(pairs.gone), "query", "queries")
+    why = f"this hangs on {gone} of the baseline, removed or changed, that may have been lost"
+    return replace(compared, outcome="stale", why=why)
+
+
+def _may_have_regressed(pairs: _Pairs, margin: float, alpha: float) -> bool:
+    """Whether the outcome is "regressed" with some values of the queries that are gone.
+
+    Queries that had nothing to lose are tried with and without.
+    """
+    had_some = pairs.gone[pairs.gone > 0]
+    tried = [pairs.gone] if len(had_some) in (0, len(pairs.gone)) else [pairs.gone, had_some]
+    return any(_regresses_with(pairs, gone, margin, alpha) for gone in tried)
+
+
+def _regresses_with(
+    pairs: _Pairs, gone: NDArray[np.float64], margin: float, alpha: float
+) -> bool:
+    """Whether a loss of these queries makes the outcome "regressed".
+
+    The upper end of the interval is a convex function of the changes, and one query is as good
+    as another: it is lowest where all lost the same, as far as they had that much. So a single
+    number is searched, among those that make the drop at least the margin.
+    """
+
+    def found(loss: float) -> tuple[bool, bool, float]:
+        one = _with_losses(pairs, gone, loss, alpha)
+        is_regressed = outcome_of(one, margin) == "regressed"
+        return is_regressed, order(-one.delta, margin) >= 0, one.interval[1]
+
+    least, most = 0.0, float(gone.max())
+    is_regressed, drops, _ = found(most)
+    if is_regressed or not drops:
+        return is_regressed
+    for _ in range(_SEARCH_STEPS):
+        third = (most - least) / 3
+        smaller, larger = found(least + third), found(most - third)
+        if smaller[0] or larger[0]:
+            return True
+        if not smaller[1] or smaller[2] > larger[2]:
+            least += third
+        else:
+            most -= third
+    return False
+
+
+def _with_losses(
+    pairs: _Pairs, gone: NDArray[np.float64], loss: float, alpha: float
+) -> Difference:
+    """The difference where each query that is gone lost that much of its value, to 0 at most."""
     import numpy as np
 
-    if compared.outcome not in ("improved", "pass") or not len(pairs.gone):
-        return compared
-    worst = difference(
-        np.concatenate([pairs.before, pairs.gone]),
-        np.concatenate([pairs.after, np.zeros(len(pairs.gone))]),
+    return difference(
+        np.concatenate([pairs.before, gone]),
+        np.concatenate([pairs.after, np.maximum(gone - loss, 0.0)]),
         alpha,
     )
-    outcome = outcome_of(worst, margin)
-    if outcome == "improved":
-        return compared
-    if outcome == "pass":
-        return replace(compared, outcome="pass")
-    gone = format_count(len(pairs.gone), "query", "queries")
-    why = (
-        f"it would be a {compared.outcome} on the common queries, but hangs on {gone} of the "
-        f"baseline ({format_count(pairs.removed)} removed, {format_count(pairs.changed)} changed)"
-    )
-    return replace(compared, outcome="stale", why=why)
 
 
 def _described(
