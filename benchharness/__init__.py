@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from benchharness.errors import BenchError
     from benchharness.gate import Gate, Waiver
     from benchharness.judge.bench import measure
+    from benchharness.judge.comparison import compare
     from benchharness.judge.decision import decide
     from benchharness.suite import Suite, Thresholds
 
@@ -23,6 +24,7 @@ __all__ = [
     "Thresholds",
     "Waiver",
     "beir",
+    "compare",
     "decide",
     "docstrings",
     "hub",
@@ -39,6 +41,7 @@ _HOMES = {
     "Thresholds": "benchharness.suite",
     "Waiver": "benchharness.gate",
     "beir": "benchharness.data.references",
+    "compare": "benchharness.judge.comparison",
     "decide": "benchharness.judge.decision",
     "docstrings": "benchharness.data.references",
     "hub": "benchharness.data.references",

@@ -189,7 +189,7 @@ def first_losses(outcome: str, gains: int, n: int, margin: float) -> int:
     return low
 
 
-def exact_rates(n: int, losing: float, gaining: float, margin: float) -> dict[str, float]:
+def exact_rates(n: int, losing: float, gaining: float, margin: float) -> Rates:
     """How often each outcome is said, where each query loses or gains with these chances."""
     at_least = dict.fromkeys(OUTCOMES, 0.0)
     # Numbers of gains in the farthest tails, 1e-10 in all, are left out.

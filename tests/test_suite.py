@@ -103,8 +103,8 @@ def test_the_same_floor_may_differ_by_model():
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"severity": "fatal"}, "severity 'fatal'"),
-        ({"bound": "upper"}, "bound 'upper'"),
+        ({"severity": "fatal"}, "severity of gate floor-recall@10 is 'fatal'"),
+        ({"bound": "upper"}, "bound of gate floor-recall@10 is 'upper'"),
         ({"models": "minilm"}, "models of a gate is a list"),
         ({"models": []}, "models of a gate is a list"),
     ],

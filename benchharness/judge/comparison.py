@@ -8,8 +8,8 @@ Rules, in this order:
                   an error: the environment changes the numbers
     improved, pass, regressed, inconclusive
                   by the interval of the mean difference, see `judge.paired`
-    stale         an outcome that hangs on queries that are gone: a pass where they count as lost,
-                  and an inconclusive one where some values of theirs would make it a regression
+    stale         an outcome that would be worse if the queries that are gone had been lost
+                  (an improvement may become a pass by that)
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchharness.baseline.record import TOP, Baseline, short
-from benchharness.evaluation.result import QueryFacts
-from benchharness.judge.numbers import TOLERANCE, format_count, format_share, order
+from benchharness.evaluation.result import QueryFacts, Result
+from benchharness.judge.numbers import TOLERANCE, format_count, format_share
 from benchharness.judge.paired import Difference, difference, outcome_of, sign_flip_p
 from benchharness.judge.power import minimum_detectable_effect
 from benchharness.judge.verdict import Change, Comparison, Moved
@@ -32,14 +32,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from benchharness.evaluation.result import Result
-
 # Below this share of common queries nothing is compared.
 COVERAGE = 0.9
 # How many queries may flip under one fingerprint: near-ties that another machine breaks.
 FLIP_SHARE = 0.002
-# Each narrows the search for a loss to two thirds of what it was: 40 leave 1e-7.
-_SEARCH_STEPS = 40
+# What an interval may say, from the best.
+_FROM_BEST = ("improved", "pass", "inconclusive", "regressed")
 
 Slice = tuple[str, str]
 
@@ -77,11 +75,11 @@ class _Pairs:
 
 
 def compare(
-    before: Baseline,
+    before: Baseline | Result,
     result: Result,
-    measure: str,
+    measure: str = "recall@10",
     *,
-    margin: float,
+    margin: float = 0.02,
     alpha: float = 0.05,
     within: Slice | None = None,
 ) -> Compared:
@@ -93,12 +91,16 @@ def compare(
     The bits of the result depend on neither the order of queries nor threads. Raises KeyError
     where one side has no such measure.
     """
+    if isinstance(before, Result):
+        before = Baseline.of(before, f"{before.model} on {before.suite}")
     pairs = _pairs(before, result, measure, within)
     base = _counts(before, result, measure, pairs)
     obstacle = _obstacle(before, result, measure, pairs)
     if obstacle:
         return Compared("stale", base, why=obstacle)
     found = difference(pairs.before, pairs.after, alpha)
+    if not math.isfinite(found.delta):
+        return Compared("error", base, why=f"a value of {measure} is not a number")
     comparison = _described(base, pairs, found, alpha, before, result, measure)
     compared = Compared(
         outcome_of(found, margin),
@@ -222,76 +224,26 @@ def _same_model(compared: Compared, margin: float) -> Compared:
 def _with_gone(compared: Compared, pairs: _Pairs, margin: float, alpha: float) -> Compared:
     """The outcome, or "stale" where it hangs on queries that were removed or changed.
 
-    They count as lost while a pass is tested. Where nothing is settled, they may be what is
-    missing for a regression. So no edit of the queries turns a regression into anything else.
+    They count as lost: where that makes the outcome worse, nobody knows it. So no edit of the
+    queries turns a regression into a pass, or into something that is not settled.
     """
-    if compared.outcome == "regressed" or not len(pairs.gone):
+    import numpy as np
+
+    if not len(pairs.gone):
         return compared
-    if compared.outcome == "inconclusive":
-        hangs = _may_have_regressed(pairs, margin, alpha)
-    else:
-        worst = outcome_of(_with_losses(pairs, pairs.gone, math.inf, alpha), margin)
-        hangs = worst not in ("improved", "pass")
-        compared = replace(compared, outcome="pass") if worst == "pass" else compared
-    if not hangs:
+    lost = difference(
+        np.concatenate([pairs.before, pairs.gone]),
+        np.concatenate([pairs.after, np.zeros(len(pairs.gone))]),
+        alpha,
+    )
+    worst = outcome_of(lost, margin)
+    if _FROM_BEST.index(worst) <= _FROM_BEST.index(compared.outcome):
         return compared
+    if worst == "pass":
+        return replace(compared, outcome="pass")
     gone = format_count(len(pairs.gone), "query", "queries")
     why = f"this hangs on {gone} of the baseline, removed or changed, that may have been lost"
     return replace(compared, outcome="stale", why=why)
-
-
-def _may_have_regressed(pairs: _Pairs, margin: float, alpha: float) -> bool:
-    """Whether the outcome is "regressed" with some values of the queries that are gone.
-
-    Queries that had nothing to lose are tried with and without.
-    """
-    had_some = pairs.gone[pairs.gone > 0]
-    tried = [pairs.gone] if len(had_some) in (0, len(pairs.gone)) else [pairs.gone, had_some]
-    return any(_regresses_with(pairs, gone, margin, alpha) for gone in tried)
-
-
-def _regresses_with(
-    pairs: _Pairs, gone: NDArray[np.float64], margin: float, alpha: float
-) -> bool:
-    """Whether a loss of these queries makes the outcome "regressed".
-
-    The upper end of the interval is a convex function of the changes, and one query is as good
-    as another: it is lowest where all lost the same, as far as they had that much. So a single
-    number is searched, among those that make the drop at least the margin.
-    """
-
-    def found(loss: float) -> tuple[bool, bool, float]:
-        one = _with_losses(pairs, gone, loss, alpha)
-        is_regressed = outcome_of(one, margin) == "regressed"
-        return is_regressed, order(-one.delta, margin) >= 0, one.interval[1]
-
-    least, most = 0.0, float(gone.max())
-    is_regressed, drops, _ = found(most)
-    if is_regressed or not drops:
-        return is_regressed
-    for _ in range(_SEARCH_STEPS):
-        third = (most - least) / 3
-        smaller, larger = found(least + third), found(most - third)
-        if smaller[0] or larger[0]:
-            return True
-        if not smaller[1] or smaller[2] > larger[2]:
-            least += third
-        else:
-            most -= third
-    return False
-
-
-def _with_losses(
-    pairs: _Pairs, gone: NDArray[np.float64], loss: float, alpha: float
-) -> Difference:
-    """The difference where each query that is gone lost that much of its value, to 0 at most."""
-    import numpy as np
-
-    return difference(
-        np.concatenate([pairs.before, gone]),
-        np.concatenate([pairs.after, np.maximum(gone - loss, 0.0)]),
-        alpha,
-    )
 
 
 def _described(
@@ -317,7 +269,10 @@ def _described(
 
 
 def changes_of(pairs: _Pairs, before: Baseline, result: Result, measure: str) -> tuple[Change, ...]:
-    """Every query whose value changed, the worst loss first, then by query_id."""
+    """Every query whose value changed, the worst loss first, then by query_id.
+
+    A query is in the groups that it was in for the baseline, as it is where slices are cut.
+    """
     facts = result.facts or (QueryFacts(),) * len(result.query_ids)
     k = parse_measure(measure).k or result.run.depth
     found = []
@@ -327,7 +282,8 @@ def changes_of(pairs: _Pairs, before: Baseline, result: Result, measure: str) ->
         if abs(new - old) <= TOLERANCE:
             continue
         kept = before.queries[query_id]
-        known, cut = set(kept.top), min(k, TOP)
+        cut = min(k, TOP)
+        known = set(kept.top[:cut])
         found.append(
             Change(
                 query_id,
@@ -337,9 +293,9 @@ def changes_of(pairs: _Pairs, before: Baseline, result: Result, measure: str) ->
                 newcomers=tuple(
                     doc_id
                     for doc_id in result.run.doc_ids[row][:cut]
-                    if known and short(doc_id) not in set(kept.top[:cut])
+                    if short(doc_id) not in known
                 ),
-                groups=facts[row].groups,
+                groups={**facts[row].groups, **kept.groups},
             )
         )
     return tuple(sorted(found, key=lambda one: (one.after - one.before, one.query_id)))

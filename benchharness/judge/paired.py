@@ -243,7 +243,7 @@ def sign_flip_p(differences: NDArray[np.float64], *, seed: int = 0, flips: int =
     values = np.asarray(differences, dtype=np.float64)
     if not np.isfinite(values).all():
         return math.nan
-    changed = np.sort(values[np.abs(values) > TOLERANCE])
+    changed = values[np.abs(values) > TOLERANCE]
     if not len(changed):
         return 1.0
     sizes = np.sort(np.abs(changed))
