@@ -19,7 +19,8 @@ DEFAULT_REPORT = ".benchharness/report"
 DEFAULT_BASELINES = "baselines"
 _UPDATES = ("missing", "changed", "all")
 # Options that the command for an update replaces.
-_REPLACED = ("--bench-update", "--bench-reason", "--bench-release")
+_REPLACED = ("--bench-update", "--bench-reason", "--bench-release", "--bench-compare")
+_WITH_VALUE = ("--bench-reason", "--bench-compare")
 
 
 @dataclass(frozen=True)
@@ -232,9 +233,7 @@ def _command(arguments: Sequence[str]) -> str:
     kept: list[str] = []
     before = ""
     for argument in map(str, arguments):
-        is_value = before == "--bench-reason" or (
-            before == "--bench-update" and argument in _UPDATES
-        )
+        is_value = before in _WITH_VALUE or (before == "--bench-update" and argument in _UPDATES)
         if not is_value and argument.partition("=")[0] not in _REPLACED:
             kept.append(argument)
         before = "" if is_value else argument

@@ -40,7 +40,7 @@ def annotations(report: Report, places: Mapping[str, tuple[str, int]]) -> list[s
 
 def _level(verdict: Verdict) -> str:
     """The level of the annotation: "error", "warning", or empty for none."""
-    if not verdict.breached or verdict.waived or verdict.updated or verdict.severity == "note":
+    if not verdict.breached or verdict.waived or verdict.severity == "note":
         return ""
     is_error = verdict.severity == "error" and verdict.outcome != "incomplete"
     return "error" if is_error else "warning"

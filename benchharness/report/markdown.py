@@ -163,7 +163,7 @@ def _what_changed(report: Report) -> list[str]:
 def _fold(verdict: Verdict, said: Sequence[tuple[str, str]]) -> list[str]:
     lines = [f"{'lost ' if kind == LOST else ''}{escape(line)}" for kind, line in said]
     names = " / ".join((verdict.suite, verdict.model, verdict.gate))
-    title = escape_html(f"{names}: {word_of(verdict)}")
+    title = f"{escape_html(names)}: {word_of(verdict)}"
     return _details(title, lines, _FOLD_BYTES, CHANGES)
 
 

@@ -90,7 +90,8 @@ def _after_holm(verdicts: tuple[Verdict, ...]) -> list[str]:
     if not regressed:
         return []
     which = f": {', '.join(dict.fromkeys(held))}" if held else ""
+    verb = "holds" if len(held) == 1 else "hold"
     return [
         f"{len(held)} of {format_count(regressed, 'regression')} "
-        f"holds after Holm over {len(compared)} comparisons{which}"
+        f"{verb} after Holm over {len(compared)} comparisons{which}"
     ]

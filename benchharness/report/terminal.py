@@ -46,6 +46,7 @@ _STYLES = {
     "incomplete": "yellow", "waived": "cyan", "updated": "cyan", "lost": "red",
 }  # fmt: skip
 _LONGEST_PLACE = 120
+_AS_ABOVE = "the same queries as above"
 # Below this a table would lose columns; the terminal wraps the lines instead.
 _NARROWEST = 64
 # For terminals without the character; what is left after these is escaped.
@@ -239,17 +240,17 @@ def _is_told(verdict: Verdict) -> bool:
     return verdict.breached or verdict.comparison is not None or NARROW in verdict.line
 
 
-def _print_details(
-    console: Console, found: Sequence[tuple[str, str]], environments: set[str]
-) -> None:
-    """The lines below a gate; what differs between the environments once for each model."""
+def _print_details(console: Console, found: Sequence[tuple[str, str]], told: set[str]) -> None:
+    """The lines below a gate; what an earlier gate of the model told is not told again."""
+    lost = [line for kind, line in found if kind == LOST]
+    if lost and told.issuperset(lost):
+        found = [(LOST, _AS_ABOVE), *(pair for pair in found if pair[0] != LOST)]
     for kind, line in found:
-        if kind == ENVIRONMENT:
-            if line in environments:
-                continue
-            environments.add(line)
+        if kind == ENVIRONMENT and line in told:
+            continue
         text = _text((kind, _STYLES[kind]), f"  {line}") if kind == LOST else _text((line, "dim"))
         console.print(_indented(text, 4))
+    told.update(line for _, line in found)
 
 
 def _gate_line(verdict: Verdict) -> Text:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchharness.plugin.options import _command
+
 if TYPE_CHECKING:
     from tests.plugin.conftest import Project
 
@@ -56,3 +58,18 @@ def test_options_stand_in_a_group_of_their_own(project: Project) -> None:
     result.stdout.fnmatch_lines(
         ["retrieval benchmarks (benchharness):", "*--bench-model=SPEC*", "*--bench-report=DIR*"]
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        (["suites/", "-n", "2"], "pytest suites/ -n 2"),
+        (["suites/", "--bench-update", "all", "-q"], "pytest suites/ -q"),
+        (["suites/", "--bench-update=all", "--bench-reason", "a b"], "pytest suites/"),
+        (["--bench-compare", "git:main", "suites/"], "pytest suites/"),
+        (["--bench-compare=git:main", "--bench-release", "my suites"], "pytest 'my suites'"),
+    ],
+)
+def test_the_command_for_an_update_is_what_was_typed(typed: list[str], command: str) -> None:
+    """Without the options that an update replaces, or that cannot stand beside it."""
+    assert _command(typed) == command

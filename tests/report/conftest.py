@@ -84,7 +84,7 @@ def judged(
         name="faq",
         dataset=DatasetReference("beir", ()),
         models=[result.model],
-        gates=gates,
+        gates=gates if waivers else (),  # tests may judge by two gates of one name
         waivers=waivers,
     )
     case = Case(
@@ -118,13 +118,13 @@ def make_change(
 ) -> Assessment:
     """A model that lost and won queries of recall@10 since its baseline, another model's.
 
-    Each query has one relevant document, at rank 4 where it is found. In the queries that were
-    lost it fell to rank 27, in every third of them out of the run; two other documents stand in
-    the top 10 instead. The languages of the queries take turns, so that all lose alike.
+    Of the n queries 70 % were found. Each has one relevant document, at rank 4 where it is found.
+    In the queries that were lost it fell to rank 27, in every third of them out of the run; two
+    other documents stand in the top 10 instead. The languages of the queries take turns.
     """
     if not gates:
         gates = [Gate.regression("recall@10", margin=0.01)]
-    found = 700
+    found = n * 7 // 10
     before = [1.0] * found + [0.0] * (n - found)
     after = [0.0] * lost + [1.0] * (found - lost + won) + [0.0] * (n - found - won)
     shape = {"prefix": prefix, "langs": langs, "suite": suite, "model": model}

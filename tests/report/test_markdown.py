@@ -1,11 +1,15 @@
 """summary.md: short, literal, and never larger than a comment may be."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from benchharness.data.lint import Finding
-from benchharness.gate import Gate
-from benchharness.report.markdown import escape, summarise
+from benchharness.gate import Gate, Waiver
+from benchharness.report.markdown import escape, escape_html, summarise
 from benchharness.report.model import Failure, Report
+from benchharness.report.release import Release
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,19 @@ from benchharness.report.model import Failure, Report
 def test_corpus_text_is_shown_literally(text, expected):
     """No markup, no table cell, no mention, no control character."""
     assert escape(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("<b>&amp;", "&lt;b&gt;&amp;amp;"),
+        ("</summary>\n@octocat", "&lt;/summary&gt; @<!-- -->octocat"),
+        ("red\x1b[31m", r"red\x1b[31m"),
+    ],
+)
+def test_between_tags_text_is_escaped_as_html(text, expected):
+    """Markdown is not read there, so a backslash would escape nothing."""
+    assert escape_html(text) == expected
 
 
 def test_long_text_is_cut():
@@ -89,3 +106,116 @@ def test_summary_stays_below_sixty_kilobytes(assess):
     assert len(text.encode()) < 60_000
     assert "more, see verdict.json" in text
     assert text.count("<details>") == text.count("</details>") == 2
+
+
+REGRESSION = Gate.regression("recall@10", margin=0.01)
+
+
+def test_what_changed_is_a_row_and_a_fold(change):
+    """A row for each comparison, met or not; a fold for what stands behind a breach."""
+    better = change([REGRESSION], suite="prose", lost=0, won=30)
+    floor = change([Gate.floor("recall@10", 0.9)], suite="floors")
+
+    text = summarise(Report.of([better, change([REGRESSION]), floor]))
+
+    section = text.partition("### What changed\n\n")[2].partition("\n\n### ")[0]
+    rows, _, folds = section.partition("\n\n")
+    assert rows.splitlines() == [
+        "| suite | model | gate | measure | before → after | difference [interval] | outcome "
+        "| won / lost / tied |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| prose | minilm | regression-recall@10 | recall@10 | 0.7000 → 0.7300 "
+        r"| +0.0300 \[0.022, 0.041\] | improved | 30 / 0 / 970 |",
+        "| faq | minilm | regression-recall@10 | recall@10 | 0.7000 → 0.6790 "
+        r"| -0.0210 \[-0.0328, -0.0102\] | REGRESSED | 12 / 33 / 955 |",
+    ]
+    assert folds.startswith(
+        "<details><summary>faq / minilm / regression-recall@10: REGRESSED</summary>\n\n"
+        "- lost q:sympy.0000 1.0000 → 0.0000 q:relevant.0000 4 → below 100; "
+        "now there: q:new.add, q:new.mul\n"
+    )
+    assert folds.count("<details>") == folds.count("</details>") == 1
+    assert folds.count("\n- lost ") == 5
+    assert folds.endswith(
+        "- … and 28 more lost, 12 won: changes.jsonl\n"
+        "- by lang: de lost 11 won 4, en lost 11 won 4, fr lost 11 won 4\n"
+        "- environment: torch 2.6.0 → 2.13.0\n\n</details>"
+    )
+
+
+def test_without_a_comparison_nothing_is_said_of_changes(assess):
+    assert "What changed" not in summarise(Report.of([assess(gates=[Gate.floor("ndcg@10", 0.9)])]))
+
+
+def test_what_fails_is_unfolded_before_what_only_warns(change):
+    """The page is cut at its end."""
+    warns = change([Gate.regression("recall@10", margin=0.025)], suite="a")
+
+    text = summarise(Report.of([warns, change([REGRESSION], suite="b")]))
+
+    folds = [line for line in text.splitlines() if line.startswith("<details>")]
+    assert "b / minilm / regression-recall@10: REGRESSED" in folds[0]
+    assert "a / minilm / regression-recall@10: inconclusive" in folds[1]
+
+
+def test_a_waived_breach_is_listed_with_its_reason(change):
+    """By its own word: it is neither a failure nor a pass."""
+    waiver = Waiver("regression-recall@10", "minilm", "ticket_12", "2999-01-31")
+
+    text = summarise(Report.of([change([REGRESSION], waivers=[waiver])]))
+
+    assert "- **waived** faq / minilm / regression-recall@10: " in text
+    assert r"(waived: ticket\_12 (until 2999-01-31))" in text
+    assert "| -0.0210 \\[-0.0328, -0.0102\\] | waived |" in text
+    assert "**pass**: 0 of 1 gate passed, 1 waived; " in text
+
+
+@pytest.mark.parametrize(("granted", "word"), [(True, "RELEASE"), (False, "DO NOT RELEASE")])
+def test_the_release_line_comes_first(assess, granted, word):
+    """What was asked is answered first; the status follows."""
+    release = Release(granted, "no gate judged <b>faq</b>: a; b")
+
+    lines = summarise(Report.of([assess()]), release).splitlines()
+
+    assert lines[:4] == [
+        "<!-- benchharness -->",
+        rf"**{word}**: no gate judged \<b\>faq\</b\>: a; b",
+        "",
+        "**pass**: no gate; 1 measurement on 1 suite",
+    ]
+
+
+def test_ids_and_metadata_are_neither_markup_nor_control(change):
+    """No tag, no cell, no heading, no mention and no control character of a corpus."""
+    hostile = "</details>|*b*\n# @octocat `x` \x1b[2J\u202e<!-- "
+
+    names = {"prefix": hostile, "suite": hostile, "model": hostile, "langs": (hostile,)}
+    text = summarise(Report.of([change([REGRESSION], **names)]))
+
+    bare = re.sub(r"\\.", "", text)
+    assert not set("\x1b\u202e") & set(text)
+    assert bare.count("</details>") == bare.count("<details>") == text.count("\n</details>")
+    assert "@octocat" not in bare
+    assert "*b*" not in bare.partition("<summary>")[0]
+    assert bare.count("<!--") == 1 + bare.count("@<!-- -->")
+    rows = [line for line in bare.splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {7, 9}
+    assert not [line for line in text.splitlines() if line.startswith("# ")]
+
+
+@pytest.mark.parametrize("letter", ["x", "東", "@a ", "<", "&"])
+def test_many_regressions_stay_below_sixty_kilobytes(change, letter):
+    """Every section at its limit at once; the worst folds are kept, the rest is counted."""
+    long = letter * 200
+    one = change([REGRESSION], prefix=long, langs=(long,), n=300, model=long)
+    report = Report.of(
+        [replace(one, result=replace(one.result, suite=f"s{n}")) for n in range(60)],
+        [Failure(f"s{n}", "m", "data-error", letter * 2000) for n in range(100)],
+    )
+
+    text = summarise(report, Release(granted=False, why=long * 10))
+
+    assert len(text.encode()) < 60_000
+    assert "more, see changes.jsonl" in text
+    assert text.count("<details>") == text.count("</details>") >= 2
+    assert "REGRESSED</summary>" in text

@@ -1,13 +1,14 @@
 """The terminal: fits, says everything without colour, and shows corpus text literally."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from benchharness.data.lint import Finding
-from benchharness.gate import Gate
+from benchharness.gate import Gate, Waiver
 from benchharness.report.model import Failure, Report
 from benchharness.report.terminal import render
 
@@ -183,3 +184,131 @@ def test_value_beside_the_decision_does_not_contradict_it(assess):
     assert "FAIL" in text
     assert text.count("0.6499 [") >= 2
     assert "below the floor 0.64991 by 0.00001" in text
+
+
+REGRESSION = Gate.regression("recall@10", margin=0.01)
+
+
+def test_a_regression_tells_what_was_lost(change):
+    """The sentence, five of 33 lost queries, the rest, by language, and the environment."""
+    text = render(Report.of([change([REGRESSION])]), 120, color=False)
+
+    lines = [line.strip() for line in text.splitlines()]
+    first = next(n for n, line in enumerate(lines) if line.startswith("REGRESSED regression-"))
+    below = [line for line in lines[first:] if line.startswith(("lost  ", "…", "by ", "environ"))]
+    assert below == [
+        *(
+            f"lost  q:sympy.{row:04} 1.0000 → 0.0000  q:relevant.{row:04} 4 → {rank}; "
+            "now there: q:new.add, q:new.mul"
+            for row, rank in enumerate(["below 100", "27", "27", "below 100", "27"])
+        ),
+        "… and 28 more lost, 12 won: changes.jsonl",
+        "by lang: de lost 11 won 4, en lost 11 won 4, fr lost 11 won 4",
+        "environment: torch 2.6.0 → 2.13.0",
+    ]
+    assert lines[-1].startswith("FAIL: 1 of 1 gate not passed; ")
+
+
+@pytest.mark.parametrize(
+    ("gate", "fields", "word"),
+    [
+        (Gate.regression("recall@10", margin=0.05), {}, "pass"),
+        (Gate.regression("recall@10", margin=0.05), {"lost": 0, "won": 50}, "improved"),
+        (Gate.beats("bm25", "recall@10"), {}, "error"),
+    ],
+)
+def test_every_comparison_is_told_but_only_a_breach_is_explained(change, gate, fields, word):
+    """One line where it is met; no champion in this session is an error without a comparison."""
+    text = render(Report.of([change([gate], **fields)]), 120, color=False)
+
+    told = [line.strip() for line in text.splitlines() if gate.name in line]
+    assert len(told) == 1
+    assert told[0].lower().startswith(f"{word} {gate.name}: ")
+    assert "environment" not in text
+    assert "lost  " not in text
+
+
+def test_the_same_model_is_told_as_identical(change):
+    """In green, as every outcome that is met."""
+    one = change()
+    verdict = replace(one.verdicts[0], outcome="identical", line="the same")
+    text = render(Report.of([replace(one, verdicts=(verdict,))]), 120, color=True)
+
+    assert "\x1b[32midentical\x1b[0m regression-recall@10: the same" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"waivers": [Waiver("regression-recall@10", "minilm", "ticket 12", "2999-01-31")]},
+         "waived"),
+        ({"update": "all", "reason": "meant"}, "updated"),
+    ],
+)  # fmt: skip
+def test_what_is_not_met_never_reads_as_a_pass(change, fields, word):
+    """A waived breach and one that an update replaces: by their own word, with the reason."""
+    text = render(Report.of([change([REGRESSION], **fields)]), 120, color=False)
+
+    assert re.search(rf"^minilm .* {word}$", text, flags=re.MULTILINE)
+    assert f"  {word} regression-recall@10: " in text
+    assert ("ticket 12 (until 2999-01-31)" in text) is (word == "waived")
+    assert f"0 of 1 gate passed, 1 {word}" in text
+    assert "pass " not in text.replace("passed", "")
+
+
+def test_what_was_told_of_a_model_is_not_told_again(change):
+    """A slice that lost the same queries names its counts; another suite has its own lines."""
+    gates = [REGRESSION, Gate.slice("recall@10", "lang", margin=0.01)]
+    report = Report.of([change(gates, langs=("de",)), change(gates, langs=("de",), suite="b")])
+
+    text = render(report, 120, color=False)
+
+    assert text.count("REGRESSED ") == 4
+    assert text.count("lost  q:sympy.0000 ") == 2
+    assert text.count("lost  the same queries as above") == 2
+    assert text.count("by lang: de lost 33 won 12") == 4
+    assert text.count("environment: torch") == 2
+
+
+def test_other_losses_of_a_model_are_told_each(change):
+    """Values of another measure make other lines."""
+    gates = [REGRESSION, Gate.regression("ndcg@10", margin=0.01)]
+
+    text = render(Report.of([change(gates)]), 120, color=False)
+
+    assert text.count("lost  q:sympy.0000 ") == 2
+    assert "as above" not in text
+
+
+@pytest.mark.parametrize("width", [64, 80, 120])
+@pytest.mark.parametrize("prefix", ["q:", "東京" * 60, "x" * 400, "a b " * 50])
+def test_lost_queries_fit_the_terminal(change, width, prefix):
+    """Whatever the ids are like."""
+    lines = render(Report.of([change(prefix=prefix)]), width, color=False).splitlines()
+
+    assert max(cell_len(line) for line in lines[:-1]) <= width
+
+
+def test_ids_and_metadata_are_neither_markup_nor_control(change):
+    """Escapes are made visible, brackets stand as they are, no id begins a line of its own."""
+    hostile = "[red]\x1b[2J\rpass: 9 of 9\n\x07\u202e"
+
+    one = change(prefix=hostile, langs=(hostile,), lost=40, won=0)
+    text = render(Report.of([one]), 300, color=False)
+
+    assert not set("\x1b\r\x07\u202e") & set(text)
+    assert r"lost  [red]\x1b[2J\rpass: 9 of 9\n\x07\u202esympy.0000 1.0000 → 0.0000" in text
+    assert r"[red]\x1b[2J\rpass: 9 of 9\n\x07\u202e lost 40 won 0" in text
+    assert not [line for line in text.splitlines() if line.startswith("pass")]
+
+
+def test_a_line_of_a_gate_stays_one_line(change):
+    """What a baseline file says of its machine, or a waiver as its reason, forges no last line."""
+    one = change([REGRESSION])
+    forged = {"line": "worse\npass: 9 of 9 gates passed", "waived": "why\npass: 9 of 9"}
+    verdict = replace(one.verdicts[0], **forged)
+
+    text = render(Report.of([replace(one, verdicts=(verdict,))]), 120, color=False)
+
+    assert r"worse\npass: 9 of 9 gates passed · why\npass: 9 of 9" in text
+    assert not re.search(r"^ *pass: 9", text, flags=re.MULTILINE)

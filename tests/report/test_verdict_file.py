@@ -2,15 +2,21 @@
 
 import dataclasses
 import json
+import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchharness.data.lint import Finding
 from benchharness.errors import DataError, SuiteError, UsageError
+from benchharness.evaluation.result import QueryFacts
 from benchharness.files import write_atomically
-from benchharness.gate import Gate
+from benchharness.gate import Gate, Waiver
+from benchharness.judge.verdict import MET, Comparison, Moved
 from benchharness.report.model import Failure, Report
+from benchharness.report.release import release_of
 from benchharness.report.verdict_file import read_report, remove_verdict, write_report
 
 EVIDENCE = {
@@ -36,34 +42,101 @@ def report(assess):
     )
 
 
-def _facts(report):
-    """Everything that a report holds, in comparable form (numpy arrays as bytes)."""
+@pytest.fixture
+def compared(change):
+    """Comparisons of every ending: regressed, waived, updated, improved, stale, of slices."""
+    gate = Gate.regression("recall@10", margin=0.01)
+    slices = Gate.slice("recall@10", "lang", margin=0.02)
+    waiver = Waiver("regression-recall@10", "minilm", "ticket 12", "2999-01-31")
+    small = {"n": 300, "lost": 20, "won": 3}
+    regressed = change([gate, slices, Gate.regression("ndcg@10", margin=0.02)], suite="a", **small)
+    stale = dataclasses.replace(
+        regressed.verdicts[0],
+        suite="e",
+        outcome="stale",
+        delta=None,
+        ci90=None,
+        comparison=Comparison("here", "recall@10", math.nan, math.nan, 0, removed=9, changed=2),
+    )
+    return Report.of(
+        [
+            regressed,
+            change([gate], suite="b", waivers=[waiver], **small),
+            change([gate], suite="c", update="all", reason="meant", **small),
+            change([Gate.regression("recall@10", margin=0.02)], suite="d", n=300, lost=0, won=9),
+            dataclasses.replace(change(suite="e", **small), verdicts=(stale,)),
+        ]
+    )
 
-    def plain(value):
-        if dataclasses.is_dataclass(value):
-            fields = dataclasses.fields(value)
-            return {field.name: plain(getattr(value, field.name)) for field in fields}
-        if isinstance(value, dict):
-            return {key: plain(entry) for key, entry in value.items()}
-        if isinstance(value, tuple | list):
-            return [plain(entry) for entry in value]
-        if isinstance(value, np.ndarray):
-            return (str(value.dtype), value.tobytes())
-        return repr(value) if isinstance(value, float) else value
 
-    return plain(report)
+def _plain(value):
+    """The value in comparable form: floats by their shortest text, so that NaN equals itself."""
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, np.ndarray):
+        return (str(value.dtype), value.tobytes())
+    return repr(value) if isinstance(value, float) else value
 
 
-def test_report_reads_back_as_it_was_written(report, tmp_path):
+def _without(noun, *names):
+    """The noun's fields, except those that are compared by themselves."""
+    return {name: value for name, value in _plain(noun).items() if name not in names}
+
+
+@pytest.mark.parametrize("name", ["report", "compared"])
+def test_report_reads_back_as_it_was_written(name, request, tmp_path):
     """Every field of every noun, every number bit for bit, NaN too."""
-    write_report(report, tmp_path)
+    written = request.getfixturevalue(name)
 
-    assert _facts(read_report(tmp_path)) == _facts(report)
+    write_report(written, tmp_path)
+
+    found = read_report(tmp_path)
+    assert _without(found, "assessments") == _without(written, "assessments")
+    for old, new in zip(written.assessments, found.assessments, strict=True):
+        assert _plain(new.estimates) == _plain(old.estimates)
+        assert _plain(new.decision) == _plain(old.decision)
+        assert _plain(new.verdicts) == _plain(old.verdicts)
+        assert new.findings == old.findings
+        assert _without(new.result, "facts") == _without(old.result, "facts")
+        # A result that knows nothing of its queries reads back as knowing nothing of each.
+        n = len(old.result.query_ids)
+        assert new.result.facts == (old.result.facts or (QueryFacts(),) * n)
 
 
-def test_two_writes_give_the_same_bytes(report, tmp_path):
+def test_comparisons_read_back_with_all_that_changed(compared, tmp_path):
+    """Not by accident equal: there are changes, waivers, updates and numbers to read."""
+    write_report(compared, tmp_path)
+
+    regressed, waived, updated, improved, stale = (
+        found.verdicts for found in read_report(tmp_path).assessments
+    )
+
+    outcomes = [verdict.outcome for verdict in regressed]
+    assert outcomes == ["regressed", "inconclusive", "regressed"]
+    one = regressed[0].comparison
+    assert (one.won, one.lost, one.tied, len(one.changes)) == (3, 20, 277, 23)
+    assert one.changes[0].moved == (Moved("q:relevant.0000", 4, None),)
+    assert one.changes[0].newcomers == ("q:new.add", "q:new.mul")
+    assert one.changes[0].groups == {"lang": "de"}
+    assert one.environment == (("torch", "2.6.0", "2.13.0"),)
+    assert regressed[1].comparison.n == 100
+    assert waived[0].waived == "ticket 12 (until 2999-01-31)"
+    assert not waived[0].failed
+    assert updated[0].updated
+    assert improved[0].outcome == "improved"
+    assert math.isnan(stale[0].comparison.before)
+    assert stale[0].comparison.interval is None
+
+
+def test_two_writes_give_the_same_bytes(report, compared, tmp_path):
     """Written, and written again from what was read: all files equal."""
-    write_report(report, tmp_path / "a")
+    both = Report.of(report.assessments + compared.assessments, report.failures)
+    write_report(both, tmp_path / "a")
     write_report(read_report(tmp_path / "a"), tmp_path / "b")
 
     def files(folder):
@@ -73,13 +146,36 @@ def test_two_writes_give_the_same_bytes(report, tmp_path):
     written = files(tmp_path / "a")
     assert written == files(tmp_path / "b")
     assert sorted(written) == [
+        "changes.jsonl",
         "per_query.jsonl",
+        "runs/a.minilm.trec",
+        "runs/b.minilm.trec",
         "runs/c%C3%B3digo.org%2Fmodel.trec",
+        "runs/c.minilm.trec",
+        "runs/d.minilm.trec",
+        "runs/e.minilm.trec",
         "runs/faq.bm25.trec",
         "runs/faq.minilm%40dim%3D64.trec",
         "summary.md",
         "verdict.json",
     ]
+
+
+def test_the_release_stands_in_verdict_json_and_on_top_of_the_summary(assess, tmp_path):
+    """null where nobody asked."""
+    report = Report.of([assess(gates=[Gate.floor("recall@10", 0.6)])])
+    write_report(report, tmp_path / "a", release_of(report))
+    write_report(report, tmp_path / "b")
+
+    asked, not_asked = (
+        json.loads((tmp_path / folder / "verdict.json").read_text()) for folder in "ab"
+    )
+
+    why = "1 gate met, 1 measurement on 1 suite, nothing left out"
+    assert asked["release"] == {"granted": True, "why": why}
+    assert not_asked["release"] is None
+    summary = (tmp_path / "a" / "summary.md").read_text().splitlines()
+    assert summary[1] == f"**RELEASE**: {why}"
 
 
 def test_verdict_keeps_the_published_contract(assess, tmp_path):
@@ -109,15 +205,59 @@ def test_verdict_keeps_the_published_contract(assess, tmp_path):
         "gate", "outcome", "severity", "value", "minimum", "delta", "ci90", "margin", "mde", "line",
     }  # fmt: skip
     assert {"counts", "ties", "environment", "details", "timings", "findings"} <= set(result)
+    assert {"costs", "drop_same_id"} <= set(result)
 
 
-def test_files_hold_no_nan(report, tmp_path):
+def test_gates_keep_the_published_contract(compared, tmp_path):
+    """What a script may ask of a comparison; its changes are in changes.jsonl."""
+    write_report(compared, tmp_path)
+
+    results = json.loads((tmp_path / "verdict.json").read_text())["results"]
+    gates = [gate for result in results for gate in result["gates"]]
+
+    for gate in gates:
+        assert set(gate) == {
+            "gate", "outcome", "severity", "measure", "value", "minimum", "delta", "ci90",
+            "margin", "mde", "line", "advice", "waived", "updated", "comparison",
+        }  # fmt: skip
+        assert set(gate["comparison"]) == {
+            "reference", "measure", "before", "after", "n", "added", "removed", "changed", "won",
+            "lost", "tied", "interval", "confidence", "method", "p", "environment",
+        }  # fmt: skip
+    assert gates[0]["delta"] == pytest.approx(-17 / 300)
+    assert gates[0]["ci90"] == gates[0]["comparison"]["interval"]
+    assert gates[0]["comparison"]["environment"] == [["torch", "2.6.0", "2.13.0"]]
+
+
+def test_every_field_of_a_comparison_is_documented(compared, tmp_path):
+    """docs/verdict.md is what scripts are written against."""
+    page = (Path(__file__).parents[2] / "docs" / "verdict.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`([a-z0-9_-]+)`", page))
+    write_report(compared, tmp_path, release_of(compared))
+
+    content = json.loads((tmp_path / "verdict.json").read_text())
+    gate = content["results"][0]["gates"][0]
+    query, change = (
+        json.loads((tmp_path / name).read_text().partition("\n")[0])
+        for name in ("per_query.jsonl", "changes.jsonl")
+    )
+    files = {"per_query_sha256", "changes_sha256", "runs"}
+    assert files == set(content["files"])
+    fields = {*files, *content["release"], *gate, *gate["comparison"], *change, *query}
+    assert fields - {"capped_recall@10"} <= described
+    assert "`capped_recall@10`" in page
+    outcomes = {*MET, "fail", "incomplete", "error", "regressed", "inconclusive", "stale"}
+    assert outcomes | {"no-baseline", "not-released"} <= described
+
+
+def test_files_hold_no_nan(report, compared, tmp_path):
     """A strict JSON reader takes every line."""
-    write_report(report, tmp_path)
+    write_report(Report.of(report.assessments + compared.assessments), tmp_path)
 
     json.loads((tmp_path / "verdict.json").read_text(), parse_constant=pytest.fail)
-    for line in (tmp_path / "per_query.jsonl").read_text().splitlines():
-        json.loads(line, parse_constant=pytest.fail)
+    for name in ("per_query.jsonl", "changes.jsonl"):
+        for line in (tmp_path / name).read_text().splitlines():
+            json.loads(line, parse_constant=pytest.fail)
 
 
 def test_per_query_holds_no_time_and_no_path(assess, tmp_path):
@@ -144,6 +284,10 @@ def test_per_query_holds_no_time_and_no_path(assess, tmp_path):
         (lambda folder: _replace(folder, '"outcome"', '"result"'), "KeyError"),
         (lambda folder: _replace(folder, '"depth"', '"depths"'), "KeyError"),
         (lambda folder: (folder / "per_query.jsonl").write_text(""), "not what verdict.json"),
+        (lambda folder: (folder / "changes.jsonl").write_text("{}\n"), "not what verdict.json"),
+        (lambda folder: (folder / "changes.jsonl").unlink(), "no report can be read"),
+        (lambda folder: _replace(folder, '"comparison"', '"compared"'), "KeyError"),
+        (lambda folder: _replace(folder, '"changes_sha256"', '"changes"'), "KeyError"),
     ],
 )
 def test_damaged_or_foreign_folder_is_a_data_error(report, tmp_path, damage, message):

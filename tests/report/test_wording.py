@@ -120,6 +120,11 @@ def test_control_characters_are_made_visible(text, shown):
     assert wording.plain(text) == shown
 
 
+def test_one_line_stays_one_line():
+    """A line break in an id is shown as what it is."""
+    assert wording.one_line("a\nb\x1b") == r"a\nb\x1b"
+
+
 def test_closing_sentence_counts_gates_and_measurements(assess):
     """Passed gates, warned ones, and what was left out."""
     gates = [Gate.floor("recall@10", 0.5), Gate.floor("ndcg@10", 0.9, severity="warn")]
@@ -127,3 +132,44 @@ def test_closing_sentence_counts_gates_and_measurements(assess):
     sentence = wording.closing_sentence(Report.of([assess(gates=gates), assess("other")]))
 
     assert sentence == "1 of 2 gates passed, 1 warned; 2 measurements on 2 suites"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pass", "improved", "identical"], "3 of 3 gates passed"),
+        (["pass", "REGRESSED", "STALE"], "2 of 3 gates not passed"),
+        (["identical", "waived"], "1 of 2 gates passed, 1 waived"),
+        (["updated"], "0 of 1 gate passed, 1 updated"),
+        (["inconclusive", "warn", "inconclusive"], "0 of 3 gates passed, 2 inconclusive, 1 warned"),
+        (["FAIL", "inconclusive", "pass"], "1 of 3 gates not passed, 1 inconclusive"),
+    ],
+)
+def test_only_what_is_met_is_counted_as_passed(assess, words, told):
+    """Every other word is told by its name; what fails comes first."""
+    one = assess(gates=[Gate.floor("recall@10", 0.9)])
+    verdicts = tuple(_worded(one.verdicts[0], word) for word in words)
+
+    sentence = wording.closing_sentence(Report.of([dataclasses.replace(one, verdicts=verdicts)]))
+
+    assert sentence.startswith(f"{told}; 1 measurement")
+
+
+def _worded(verdict, word):
+    """The verdict whose word in a report that is."""
+    if word in ("waived", "updated"):
+        reason = {"waived": "ticket 12"} if word == "waived" else {"updated": True}
+        return dataclasses.replace(verdict, outcome="regressed", severity="note", **reason)
+    outcome = "fail" if word == "warn" else word.lower()
+    severity = "error" if word.isupper() else "warn"
+    return dataclasses.replace(verdict, outcome=outcome, severity=severity)
+
+
+@pytest.mark.parametrize(
+    ("gate", "depth"), [("regression-recall@10", 100), ("guard-b-ndcg@10", None)]
+)
+def test_the_depth_of_a_guard_is_another_suite_s(change, gate, depth):
+    one = change()
+    verdict = dataclasses.replace(one.verdicts[0], gate=gate)
+
+    assert wording.depth_of(one, verdict) == depth
