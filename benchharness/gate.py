@@ -374,16 +374,22 @@ class Waiver:
             value = getattr(self, name)
             if not isinstance(value, str) or not value.strip():
                 raise SuiteError(f"a waiver has the {name} {value!r}", remedy=f"write its {name}")
-        try:
-            datetime.date.fromisoformat(self.until)
-        except (ValueError, TypeError):
+        if not _is_date(self.until):
             raise SuiteError(
                 f"the waiver of {self.gate} ends on {self.until!r}, which is no date",
                 remedy="write the last day on which it holds: until='2027-01-31'",
-            ) from None
+            )
 
     def holds(self, today: datetime.date) -> bool:
         return today <= datetime.date.fromisoformat(self.until)
+
+
+def _is_date(text: object) -> bool:
+    """Whether it is a day as YYYY-MM-DD: only in that form does their order sort them."""
+    try:
+        return isinstance(text, str) and datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def check_share(what: str, value: object) -> None:
@@ -416,6 +422,7 @@ def _check_choice(what: str, value: object, choices: Sequence[str]) -> None:
 def _names(models: Sequence[str] | None) -> tuple[str, ...] | None:
     if models is None:
         return None
-    if isinstance(models, str) or not models:
+    is_list = isinstance(models, Sequence) and not isinstance(models, str)
+    if not is_list or not models or not all(isinstance(name, str) for name in models):
         raise SuiteError("models of a gate is a list of model specs", remedy="models=['minilm']")
     return tuple(models)

@@ -42,12 +42,13 @@ def relative_name(suite: str, model: str) -> str:
 
 
 def _file_name(name: str) -> str:
-    encoded = quote(name, safe="")
+    encoded = quote(name, safe="", errors="surrogatepass")
+    if encoded.startswith("."):  # "." and ".." name folders; a leading dot hides a file
+        encoded = "%2E" + encoded[1:]
     if len(encoded) > _LONGEST_NAME:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{encoded[:_LONGEST_NAME]}.{digest[:12]}"
-    # "." and ".." name folders; a leading dot hides a file.
-    return "%2E" + encoded[1:] if encoded.startswith(".") else encoded
+    return encoded or "%"  # without a name the path would begin at the root
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,11 @@ class FolderBaselines:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"the baseline cannot be read: {error}", where=shown(path)) from error
+            raise DataError(
+                f"the baseline cannot be read: {error}",
+                where=shown(path),
+                remedy="restore the file from git, or write it again with --bench-update=all",
+            ) from error
 
     def path(self, suite: str, model: str) -> Path:
         return self.folder / relative_name(suite, model)
@@ -90,7 +95,7 @@ class FolderBaselines:
             write_atomically(path, lines_of(baseline))
         except OSError as error:
             raise UsageError(
-                f"the baseline cannot be written: {error.strerror}",
+                f"the baseline cannot be written: {error.strerror or error}",
                 where=shown(path),
                 remedy="name a folder that can be written with --bench-baselines",
             ) from error
@@ -166,7 +171,10 @@ class GitBaselines:
             raise UsageError(
                 "there is no git here", remedy="install git, or name a folder"
             ) from None
-        return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+        if done.returncode != 0:
+            return None
+        # Bytes that are no UTF-8 become an escape that JSON does not know: the file is damaged.
+        return done.stdout.decode("utf-8", "backslashreplace")
 
 
 def shown(path: Path) -> str:

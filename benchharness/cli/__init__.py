@@ -16,10 +16,13 @@ from collections.abc import Callable, Sequence
 from benchharness.errors import BenchError
 
 PASS, GATE_FAILED, WRONG_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
+NOTHING_COMPARABLE, INCONCLUSIVE = 4, 10
 # What a shell reports of a program that wrote into a closed pipe (128 + SIGPIPE).
 PIPE_CLOSED = 141
 
 _TASK = "what to measure: a suite, or any data set with the models to measure on it"
+_BASELINES = "baselines"
+_OUTCOMES = ("warn", "fail", "pass")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_lint(commands)
     _add_measure(commands)
     _add_decide(commands)
+    _add_compare(commands)
+    _add_power(commands)
+    _add_noise(commands)
+    _add_baseline(commands)
     _add_cache(commands)
     _add_doctor(commands)
     return parser
@@ -106,8 +113,10 @@ def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         default=[],
         metavar="GATE",
-        help='a floor, such as "recall@10>=0.65"; repeat for more',
+        help='a floor, "recall@10>=0.65", or the largest drop, "recall@10:margin=0.02"; repeat '
+        "for more",
     )
+    _add_judging(parser)
     parser.add_argument(
         "--out",
         metavar="DIR",
@@ -126,6 +135,126 @@ def _add_decide(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_task(parser, "looked up in ./suites")
     _add_measuring(parser)
     parser.add_argument("--out", metavar="DIR", help="also write the report to this folder")
+
+
+def _add_judging(parser: argparse.ArgumentParser) -> None:
+    judging = parser.add_argument_group("comparing", "what regression gates compare with")
+    _add_baselines_option(judging)
+    judging.add_argument(
+        "--compare",
+        metavar="PATH|git:REF",
+        help="a report's folder, another folder of baselines, or the baselines of a git ref, "
+        "instead of --baselines",
+    )
+    _add_inconclusive(judging)
+    judging.add_argument(
+        "--missing",
+        choices=("fail", "warn"),
+        default="fail",
+        help="what a gate does that has no baseline (default: fail)",
+    )
+    judging.add_argument(
+        "--release",
+        action="store_true",
+        help="the strict preset: inconclusive, missing and warned gates fail, waivers do not "
+        "count; ends with RELEASE or DO NOT RELEASE",
+    )
+
+
+def _add_baselines_option(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--baselines",
+        metavar="DIR",
+        default=_BASELINES,
+        help=f"folder of the committed results (default: {_BASELINES})",
+    )
+
+
+def _add_inconclusive(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--inconclusive",
+        choices=_OUTCOMES,
+        help="what a comparison does that settles nothing (default: warn)",
+    )
+
+
+def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "compare", _compare, "say what became better or worse from A to B")
+    side = "a report's folder, a folder or file of baselines, git:REF, or a model to measure"
+    parser.add_argument("before", metavar="A", help=side)
+    parser.add_argument("after", metavar="B", help="likewise")
+    parser.add_argument(
+        "--gate",
+        dest="gates",
+        action="append",
+        default=[],
+        metavar="GATE",
+        help='the largest drop, such as "recall@10:margin=0.02" or "recall@10:margin=0.02,'
+        'alpha=0.01"; repeat for more (default: 0.02 on every common measure)',
+    )
+    task = parser.add_argument_group("task", "what a model is measured on")
+    _add_data(task, task.add_mutually_exclusive_group(), "looked up in ./suites")
+    _add_baselines_option(parser)
+    _add_inconclusive(parser)
+    _add_quiet(parser)
+
+
+def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "power", _power, "say which differences a suite can show at all")
+    task = parser.add_argument_group("task", "whose queries are counted; no model is needed")
+    which = task.add_mutually_exclusive_group()
+    which.add_argument(
+        "suite", nargs="?", metavar="SUITE", default=argparse.SUPPRESS, help="the same as --suite"
+    )
+    _add_data(task, which, "looked up in ./suites")
+    parser.add_argument(
+        "--alpha",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="one-sided risk, of the table; a gate has its own (default: 0.05)",
+    )
+    parser.add_argument(
+        "--power",
+        type=float,
+        default=0.8,
+        metavar="SHARE",
+        help="share of cases in which the difference is found (default: 0.8)",
+    )
+
+
+def _add_noise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(
+        commands, "noise", _noise, "measure a model under other batch sizes, threads and dtypes"
+    )
+    parser.add_argument("suite", metavar="SUITE", help="name of a suite in ./suites, or its file")
+    parser.add_argument(
+        "models", nargs="*", metavar="MODEL", help="model specs (default: the suite's own)"
+    )
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the noise into the baseline, so that gates refuse a margin that is not above",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="look at N queries only; judges and records nothing"
+    )
+    _add_baselines_option(parser)
+    _add_quiet(parser)
+
+
+def _add_baseline(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    baseline = commands.add_parser("baseline", help="look at the committed results, or clear out")
+    parts = baseline.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_baselines_option(_command(parts, "list", _baseline_list, "one line for each baseline"))
+    show = _command(parts, "show", _baseline_show, "what made a baseline, and what was accepted")
+    show.add_argument("suite", metavar="SUITE", help="name of the suite")
+    show.add_argument("model", nargs="?", metavar="MODEL", help="model spec (default: all)")
+    _add_baselines_option(show)
+    text = "delete the baselines of suites and models that ./suites knows no more"
+    prune = _command(parts, "prune", _baseline_prune, text)
+    prune.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    _add_baselines_option(prune)
 
 
 def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -156,20 +285,26 @@ def _command(
 
 def _add_task(parser: argparse.ArgumentParser, suites: str) -> None:
     task = parser.add_argument_group("task", _TASK)
-    which = task.add_mutually_exclusive_group()
-    which.add_argument("--suite", metavar="NAME|FILE", help=f"a suite ({suites}) or a suite file")
-    which.add_argument(
-        "--data", metavar="KIND:PLACE", help="a data set: beir:DIR, docstrings:PACKAGE, hub:ID …"
-    )
-    task.add_argument(
-        "--split", metavar="NAME", default="test", help="split of --data (default: test)"
-    )
+    _add_data(task, task.add_mutually_exclusive_group(), suites)
     task.add_argument(
         "--model",
         action="append",
         default=[],
         metavar="SPEC",
         help="a model, such as minilm; repeat for more; replaces the suite's own",
+    )
+
+
+def _add_data(
+    task: argparse._ActionsContainer, which: argparse._ActionsContainer, suites: str
+) -> None:
+    """Adds --suite, --data and --split to the group; only one of `which` may be given."""
+    which.add_argument("--suite", metavar="NAME|FILE", help=f"a suite ({suites}) or a suite file")
+    which.add_argument(
+        "--data", metavar="KIND:PLACE", help="a data set: beir:DIR, docstrings:PACKAGE, hub:ID …"
+    )
+    task.add_argument(
+        "--split", metavar="NAME", default="test", help="split of --data (default: test)"
     )
 
 
@@ -180,6 +315,10 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="measure only N queries; judges no gate"
     )
+    _add_quiet(parser)
+
+
+def _add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
 
 
@@ -202,6 +341,42 @@ def _decide(arguments: argparse.Namespace) -> int:
     from benchharness.cli.deciding import decide
 
     return decide(arguments)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.comparing import compare
+
+    return compare(arguments)
+
+
+def _power(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.powering import power
+
+    return power(arguments)
+
+
+def _noise(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.noising import noise
+
+    return noise(arguments)
+
+
+def _baseline_list(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.baselining import list_all
+
+    return list_all(arguments)
+
+
+def _baseline_show(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.baselining import show
+
+    return show(arguments)
+
+
+def _baseline_prune(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.baselining import prune
+
+    return prune(arguments)
 
 
 def _cache_info(arguments: argparse.Namespace) -> int:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchharness.cli.gate_option import parse_gate
 from benchharness.errors import UsageError
-from benchharness.gate import Gate
 from benchharness.suite import Suite
-from benchharness.suite_file import find_suite, import_suites, shown_path, suite_files
+from benchharness.suite_file import FoundSuite, find_suite, import_suites, shown_path, suite_files
 
 SUITES = Path("suites")
-_FLOOR = re.compile(r"\s*(?P<measure>\S+?)\s*>=\s*(?P<minimum>\S+)\s*")
 
 
 @dataclass(frozen=True)
@@ -22,12 +20,14 @@ class Task:
     """A suite to work on: where its relative paths start, and which models.
 
     place: file:line of the suite, or the data as they were named.
+    file:  the suite file as one would type it; empty where the data have none.
     """
 
     suite: Suite
     base: Path
     models: tuple[str, ...]
     place: str
+    file: str = ""
 
     def unbound_gates(self) -> Iterator[str]:
         """A sentence for each gate that binds none of the models."""
@@ -37,29 +37,40 @@ class Task:
                 yield f"{self.suite.name}: {gate.name} binds {bound}, which is not measured"
 
 
-def tasks_of(arguments: argparse.Namespace, *, default_model: str | None = None) -> list[Task]:
+def tasks_of(
+    arguments: argparse.Namespace,
+    *,
+    models: Sequence[str] | None = None,
+    default_model: str | None = None,
+) -> list[Task]:
     """The tasks that the arguments name. Raises UsageError, SuiteError.
 
+    models:        in place of those of `--model`.
     default_model: measured on `--data` where no model is named; None to insist on one.
     """
-    models = tuple(dict.fromkeys(arguments.model))
-    _check_specs(models)
+    chosen = tuple(dict.fromkeys(arguments.model if models is None else models))
+    check_specs(chosen)
     if arguments.data is not None:
-        return [_data_task(arguments, models, default_model)]
+        return [_data_task(arguments, chosen, default_model)]
     _refuse_for_suites(arguments)
     if arguments.suite is not None:
-        found = find_suite(arguments.suite, SUITES)
-    else:
-        found = tuple(one for file in suite_files(SUITES) for one in import_suites(file))
-        if not found:
-            raise UsageError(
-                f"nothing to do: {shown_path(SUITES)}/ holds no suite",
-                remedy="name --suite NAME|FILE, or --data beir:DIR --model SPEC",
-            )
-    return [
-        Task(one.suite, one.path.parent, models or tuple(one.suite.models), one.place)
-        for one in found
-    ]
+        return suite_tasks(arguments.suite, chosen)
+    found = tuple(one for file in suite_files(SUITES) for one in import_suites(file))
+    if not found:
+        raise UsageError(
+            f"nothing to do: {shown_path(SUITES)}/ holds no suite",
+            remedy="name --suite NAME|FILE, or --data beir:DIR --model SPEC",
+        )
+    return [_suite_task(one, chosen) for one in found]
+
+
+def suite_tasks(name_or_file: str, models: Sequence[str] = ()) -> list[Task]:
+    """The suites of a file, or the one of that name in ./suites. Raises UsageError, SuiteError.
+
+    models: in place of each suite's own.
+    """
+    check_specs(models)
+    return [_suite_task(found, tuple(models)) for found in find_suite(name_or_file, SUITES)]
 
 
 def need_task(arguments: argparse.Namespace) -> None:
@@ -70,6 +81,24 @@ def need_task(arguments: argparse.Namespace) -> None:
             remedy="--suite NAME|FILE, or --data beir:DIR --model SPEC; "
             "all suites at once: pytest suites/",
         )
+
+
+def check_specs(models: Sequence[str]) -> None:
+    """Raises UsageError for a model spec that cannot be read; opens nothing."""
+    from benchharness.models.spec import parse_spec
+
+    for model in models:
+        parse_spec(model)
+
+
+def _suite_task(found: FoundSuite, models: tuple[str, ...]) -> Task:
+    return Task(
+        found.suite,
+        found.path.parent,
+        models or tuple(found.suite.models),
+        found.place,
+        shown_path(found.path),
+    )
 
 
 def _data_task(
@@ -87,8 +116,8 @@ def _data_task(
         suite = suite_of(reference, named, [name.strip() for name in measures.split(",")])
     else:
         suite = suite_of(reference, named)
-    suite = replace(suite, gates=_gates(getattr(arguments, "gate", ())))
-    return Task(suite, Path.cwd(), named, arguments.data)
+    gates = [parse_gate(text) for text in getattr(arguments, "gate", ())]
+    return Task(replace(suite, gates=gates), Path.cwd(), named, arguments.data)
 
 
 def _refuse_for_suites(arguments: argparse.Namespace) -> None:
@@ -97,24 +126,3 @@ def _refuse_for_suites(arguments: argparse.Namespace) -> None:
             raise UsageError(
                 f"--{name} belongs to --data", remedy="a suite names its own measures and gates"
             )
-
-
-def _check_specs(models: Sequence[str]) -> None:
-    from benchharness.models.spec import parse_spec
-
-    for model in models:
-        parse_spec(model)
-
-
-def _gates(spelled: Sequence[str]) -> list[Gate]:
-    gates: list[Gate] = []
-    for text in spelled:
-        match = _FLOOR.fullmatch(text)
-        try:
-            minimum = float(match["minimum"]) if match else None
-        except ValueError:
-            minimum = None
-        if match is None or minimum is None:
-            raise UsageError(f"gate {text!r} is not a floor", remedy='write "recall@10>=0.65"')
-        gates.append(Gate.floor(match["measure"], minimum))
-    return gates

@@ -291,9 +291,7 @@ def changes_of(pairs: _Pairs, before: Baseline, result: Result, measure: str) ->
                 new,
                 moved=_moved(kept.relevant, facts[row].relevant, k),
                 newcomers=tuple(
-                    doc_id
-                    for doc_id in result.run.doc_ids[row][:cut]
-                    if short(doc_id) not in known
+                    doc_id for doc_id in result.run.doc_ids[row][:cut] if short(doc_id) not in known
                 ),
                 groups={**facts[row].groups, **kept.groups},
             )

@@ -22,20 +22,20 @@ def judge_cost(gate: CostGate, case: Case) -> Verdict:
 
 def _size(gate: CostGate, case: Case) -> Verdict:
     limit = gate.at_most or 0.0
-    own = case.result.costs.get(gate.measure)
-    if own is None:
+    own = case.result.costs.get(gate.measure, math.nan)
+    if not math.isfinite(own):
         return _unknown(gate, case, case.result.model)
     if gate.against is None:
-        value, shown = own, f"{gate.measure} {own:,.0f}"
-        allowed = f"{limit:,.0f}" if limit == int(limit) else f"{limit:,g}"
+        value, shown = own, f"{gate.measure} {own:,.15g}"
+        allowed = f"{limit:,.15g}"
     else:
-        other = case.references.measured(gate.against).costs.get(gate.measure)
-        if not other:
+        other = case.references.measured(gate.against).costs.get(gate.measure, math.nan)
+        if not math.isfinite(other) or other <= 0:
             return _unknown(gate, case, gate.against)
         value = own / other
         shown = (
-            f"{gate.measure} {own:,.0f} is {format_value(value, (limit,), 2)} times the "
-            f"{other:,.0f} of {gate.against}"
+            f"{gate.measure} {own:,.15g} is {format_value(value, (limit,), 2)} times the "
+            f"{other:,.15g} of {gate.against}"
         )
         allowed = f"{format_threshold(limit)} times"
     side = order(value, limit)
@@ -48,7 +48,8 @@ def _throughput(gate: CostGate, case: Case) -> Verdict:
     limit, against = gate.at_least or 0.0, gate.against or ""
     speed = case.references.speed(case.result.model, against, limit)
     low, high = speed.interval
-    outcome = "pass" if low >= limit else "fail" if high < limit else "inconclusive"
+    is_below = order(high, limit) < 0
+    outcome = "pass" if order(low, limit) >= 0 else "fail" if is_below else "inconclusive"
     places = {
         "pass": "not below",
         "fail": "below",

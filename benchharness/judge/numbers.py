@@ -31,6 +31,13 @@ def format_value(value: float, against: Sequence[float] = (), digits: int = 4) -
     return _agreeing([(value, ROUND_HALF_EVEN)], against, digits)[0]
 
 
+def format_move(before: float, after: float) -> str:
+    """`0.8360 → 0.5117`: with digits until unequal numbers are printed unequal, in their order."""
+    if order(before, after) == 0:
+        return f"{format_value(before)} → {format_value(before)}"
+    return f"{format_value(before, (after,))} → {format_value(after, (before,))}"
+
+
 def format_interval(interval: tuple[float, float], against: Sequence[float] = ()) -> str:
     """`[0.637, 0.696]`: the ends rounded outwards to 3 decimals, more where `against` needs it.
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 from benchharness.baseline.record import Baseline
 from benchharness.baseline.update import plan
+from benchharness.errors import DataError
 from benchharness.judge.comparison import Compared, compare
 from benchharness.judge.numbers import (
     format_count,
     format_delta,
     format_interval,
+    format_move,
     format_threshold,
     format_value,
+    order,
 )
 from benchharness.judge.power import OUT_OF_REACH, queries_to_settle
 
@@ -42,7 +45,8 @@ def judge_beats(gate: BeatsGate, case: Case) -> Verdict:
     if verdict.outcome != "identical":
         return verdict
     line = f"{gate.against} is the same model: it beats nothing"
-    return replace(verdict, outcome="fail", line=line, severity=gate.severity)
+    severity = case.policy.severity("fail", gate.severity, gate.inconclusive)
+    return replace(verdict, outcome="fail", line=line, severity=severity)
 
 
 def judge_guard(gate: GuardGate, case: Case) -> Verdict:
@@ -66,18 +70,29 @@ def _judged(gate: ComparisonGate, case: Case, result: Result) -> Verdict:
         return missing(gate, case, result, value)
     if gate.measure not in before.values:
         return unknown_measure(gate, case, result, before, value)
+    barred = unusable(gate, case, before, value)
+    if barred is not None:
+        return barred
     margin = gate.margin or 0.0
-    noise = before.noise.get(gate.measure, 0.0)
-    if margin and margin <= noise:
-        line = (
-            f"the margin {format_threshold(margin)} is not above the noise "
-            f"{format_value(noise, (margin,))} that the same model shows under other batch sizes, "
-            "threads or dtypes"
-        )
-        advice = "raise the margin, or find what is unstable: benchharness noise"
-        return case.verdict(gate, "error", line, value=value, advice=advice)
     compared = compare(before, result, gate.measure, margin=margin, alpha=gate.alpha)
     return verdict_on(gate, case, result, compared, value, margin)
+
+
+def unusable(gate: ComparisonGate, case: Case, before: Baseline, value: float) -> Verdict | None:
+    """The verdict "error" on a reference that cannot decide, or on a margin within the noise."""
+    if not math.isfinite(before.mean(gate.measure)):
+        line = f"{gate.measure} of {before.place} is not a number: there is nothing to compare with"
+        return case.verdict(gate, "error", line, value=value)
+    margin, noise = gate.margin or 0.0, before.noise.get(gate.measure, 0.0)
+    if not margin or order(margin, noise) > 0:
+        return None
+    line = (
+        f"the margin {format_threshold(margin)} is not above the noise "
+        f"{format_value(noise, (margin,))} that the same model shows under other batch sizes, "
+        "threads or dtypes"
+    )
+    advice = "raise the margin, or find what is unstable: benchharness noise"
+    return case.verdict(gate, "error", line, value=value, advice=advice)
 
 
 def verdict_on(
@@ -113,12 +128,22 @@ def reference_of(gate: ComparisonGate, case: Case, result: Result) -> Baseline |
     """What the gate compares the result with; None where there is no baseline."""
     references = case.references
     if gate.against is None:
-        return references.baseline(result.suite, result.model)
+        return _committed(case, result)
     if result is case.result:
         champion = references.measured(gate.against)
     else:
         champion = references.guarded(result.suite, gate.against)
     return Baseline.of(champion, f"{gate.against} in this session")
+
+
+def _committed(case: Case, result: Result) -> Baseline | None:
+    """The baseline; None where there is none, or a damaged one that this session writes anew."""
+    try:
+        return case.references.baseline(result.suite, result.model)
+    except DataError:
+        if case.policy.update == "all" and result is case.result:
+            return None
+        raise
 
 
 def missing(gate: ComparisonGate, case: Case, result: Result, value: float) -> Verdict:
@@ -144,7 +169,7 @@ def unknown_measure(
         "no-baseline",
         f"{before.place} does not know {gate.measure}; it has {', '.join(sorted(before.values))}",
         value=value,
-        advice=_update_advice(case, result),
+        advice=update_advice(case, result),
     )
     return as_updated(gate, case, result, replace(verdict, margin=gate.margin))
 
@@ -155,7 +180,7 @@ def as_updated(gate: ComparisonGate, case: Case, result: Result, verdict: Verdic
     is_own = gate.against is None and result is case.result
     if policy.update is None or not is_own or not verdict.breached:
         return verdict
-    before = case.references.baseline(result.suite, result.model)
+    before = _committed(case, result)
     found = plan(before, result, mode=policy.update, reason=policy.reason, today=policy.today)
     if found.action == "write":
         return replace(verdict, severity="note", updated=True, advice="the baseline is updated")
@@ -171,15 +196,8 @@ def line_of(measure: str, compared: Compared, margin: float) -> str:
     if found is None:
         return f"{compared.why}{counts}"
     against = (0.0, -margin) if margin else (0.0,)
-    before, after = (
-        format_value(one, (other,))
-        for one, other in (
-            (comparison.before, comparison.after),
-            (comparison.after, comparison.before),
-        )
-    )
     shown = (
-        f"{measure} {before} → {after}, {format_delta(found.delta, against)} "
+        f"{measure} {format_move(comparison.before, comparison.after)}, {format_delta(found.delta, against)} "
         f"{format_interval(found.interval, against)}"
     )
     allowed = format_threshold(margin)
@@ -221,19 +239,19 @@ def _advice(
 ) -> str:
     outcome = compared.outcome
     if outcome == "stale" and gate.against is None:
-        return _update_advice(case, result)
+        return update_advice(case, result)
     if outcome == "regressed" or (outcome == "error" and compared.found is not None):
         look = "look at the lost queries in changes.jsonl"
-        meant = f"; if this is meant: {_update_advice(case, result)}" if not gate.against else ""
+        meant = f"; if this is meant: {update_advice(case, result)}" if not gate.against else ""
         return look + meant
     if outcome == "inconclusive":
         return "judge more queries, or allow a wider margin" if margin else "judge more queries"
     return ""
 
 
-def _update_advice(case: Case, result: Result) -> str:
+def update_advice(case: Case, result: Result) -> str:
     """The command that writes the baseline anew; with a reason where a mean would fall."""
-    before = case.references.baseline(result.suite, result.model)
+    before = _committed(case, result)
     worse = plan(before, result, mode="all", reason="-", today=case.policy.today).worse
     return case.policy.update_command("changed", reason=bool(worse))
 

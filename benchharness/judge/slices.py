@@ -16,9 +16,12 @@ from benchharness.judge.numbers import (
     order,
 )
 from benchharness.judge.regression import (
+    as_updated,
     missing,
     reference_of,
     unknown_measure,
+    unusable,
+    update_advice,
     verdict_on,
 )
 from benchharness.judge.statistics import estimate
@@ -88,10 +91,13 @@ def _drops(gate: SliceGate, case: Case) -> Verdict:
         return missing(gate, case, case.result, value)
     if gate.measure not in before.values:
         return unknown_measure(gate, case, case.result, before, value)
+    barred = unusable(gate, case, before, value)
+    if barred is not None:
+        return barred
     sizes = _sizes(gate.by, (kept.groups for kept in before.queries.values()))
     judged = [name for name, size in sizes.items() if size >= gate.at_least]
     if not judged:
-        return _no_slice(gate, case, sizes)
+        return _no_slice_before(gate, case, sizes, before)
     margin = gate.margin or 0.0
     found = {name: _compared(gate, case, before, name, len(judged), margin) for name in judged}
     worst = min(judged, key=lambda name: _badness(found[name], name))
@@ -141,6 +147,18 @@ def _no_slice(gate: SliceGate, case: Case, sizes: Mapping[str, int]) -> Verdict:
     return case.verdict(
         gate, "error", line, value=case.estimates[gate.measure].value, advice=advice
     )
+
+
+def _no_slice_before(
+    gate: SliceGate, case: Case, sizes: Mapping[str, int], before: Baseline
+) -> Verdict:
+    """As `_no_slice`; where only the baseline lacks the metadata, an update brings it in."""
+    verdict = _no_slice(gate, case, sizes)
+    if sizes or not _sizes(gate.by, (fact.groups for fact in case.result.facts)):
+        return verdict
+    line = f"no query of {before.place} has the metadata {gate.by!r}; the queries have it by now"
+    found = replace(verdict, line=line, advice=update_advice(case, case.result))
+    return as_updated(gate, case, case.result, found)
 
 
 def _small(sizes: Mapping[str, int], gate: SliceGate) -> str:

@@ -20,7 +20,7 @@ def update_baselines(options: Options, results: Sequence[Result]) -> tuple[list[
     """
     from benchharness.baseline.store import FolderBaselines, shown
     from benchharness.baseline.update import plan
-    from benchharness.judge.numbers import format_value
+    from benchharness.judge.numbers import format_move
 
     store = FolderBaselines(options.baselines)
     policy = options.policy()
@@ -29,7 +29,7 @@ def update_baselines(options: Options, results: Sequence[Result]) -> tuple[list[
         before = _found(store, result, options.update)
         found = plan(before, result, mode=options.update, reason=options.reason, today=policy.today)
         worse = ", ".join(
-            f"{name} {format_value(old, (new,))} → {format_value(new, (old,))}"
+            f"{name} {format_move(old, new)}"
             for name, old, new in found.worse
         )
         if found.action == "write":

@@ -13,7 +13,7 @@ from benchharness.judge.numbers import (
     format_count,
     format_delta,
     format_interval,
-    format_value,
+    format_move,
     order,
 )
 from benchharness.judge.verdict import MET
@@ -65,8 +65,7 @@ def details(verdict: Verdict, depth: int | None) -> list[tuple[str, str]]:
 
 def lost_line(change: Change, measure: str, depth: int | None) -> str:
     """`q:add 1.0000 → 0.0000  sympy.core.add 4 → 27; now there: sympy.ntheory, sympy.logic`."""
-    before = format_value(change.before, (change.after,))
-    after = format_value(change.after, (change.before,))
+    moved = format_move(change.before, change.after)
     k = parse_measure(measure).k
     if change.moved:
         where = _some([_moved(one, depth) for one in change.moved])
@@ -75,7 +74,7 @@ def lost_line(change: Change, measure: str, depth: int | None) -> str:
     is_known = k is not None and k <= _KNOWN_RANKS
     there = "now there" if is_known else f"now in the top {_KNOWN_RANKS}"
     newcomers = _some([_short(doc_id) for doc_id in change.newcomers])
-    line = f"{_short(change.query_id)} {before} → {after}  {where}"
+    line = f"{_short(change.query_id)} {moved}  {where}"
     return f"{line}; {there}: {newcomers}" if newcomers else line
 
 
@@ -141,14 +140,13 @@ def comparison_cells(verdict: Verdict) -> tuple[str, ...]:
     word = word_of(verdict)
     if one.interval is None or verdict.delta is None:
         return (one.measure, "", "", word, "")
-    before = format_value(one.before, (one.after,))
-    after = format_value(one.after, (one.before,))
+    moved = format_move(one.before, one.after)
     against = (0.0, -verdict.margin) if verdict.margin else (0.0,)
     difference = f"{format_delta(verdict.delta, against)} {format_interval(one.interval, against)}"
     if one.confidence is not None and order(one.confidence, _USUAL_CONFIDENCE):
         difference += f" ({100 * one.confidence:.4g} %)"
     counts = " / ".join(map(format_count, (one.won, one.lost, one.tied)))
-    return (one.measure, f"{before} → {after}", difference, word, counts)
+    return (one.measure, moved, difference, word, counts)
 
 
 def _moved(one: Moved, depth: int | None) -> str:

@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from benchharness.baseline.record import Baseline
+from benchharness.baseline.store import FolderBaselines
 from benchharness.cli import main
+from benchharness.judge.bench import Bench
+from benchharness.suite_file import find_suite
 from benchharness.testing import install_doubles, write_beir
 
 SUITE = """
@@ -61,6 +65,26 @@ class Shell:
             code = int(stop.code or 0)
         out, err = self._capsys.readouterr()
         return Ran(code, out, err)
+
+    def write_suite(self, name: str, text: str) -> Path:
+        """The suite file `suites/suite_NAME.py`."""
+        path = self.folder / "suites" / f"suite_{name}.py"
+        path.write_text(f"from benchharness import Gate, Suite, beir\n\n{text}", encoding="utf-8")
+        return path
+
+    def write_words(self, name: str, count: int) -> str:
+        """The `--data` of as many queries of one word each, all of which have their document."""
+        corpus = {f"d{row:03}": f"word{row:03}" for row in range(count)}
+        queries = {f"q{row:03}": f"word{row:03}" for row in range(count)}
+        qrels = {f"q{row:03}": {f"d{row:03}": 1} for row in range(count)}
+        write_beir(self.folder / "suites" / "data" / name, corpus, queries, qrels)
+        return f"beir:suites/data/{name}"
+
+    def keep(self, model: str, suite: str = "faq", folder: str = "baselines") -> Path:
+        """The baseline of a suite and model, as an update would write it now."""
+        found = find_suite(suite, self.folder / "suites")[0]
+        result = Bench().measure(found.suite, model, found.path.parent)
+        return FolderBaselines(self.folder / folder).write(Baseline.of(result, ""))
 
     def verdict(self, folder: str = ".benchharness/report") -> Any:
         return json.loads((self.folder / folder / "verdict.json").read_text(encoding="utf-8"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,7 +106,14 @@ def test_a_limit_judges_nothing(shell: Shell) -> None:
         (["--suite", "faq", "--gate", "recall@10>=0.5"], "--gate belongs to --data"),
         (["--suite", "faq", "--data", "beir:x"], "not allowed with"),
         (["--suite", "faq", "--limit", "0"], "--limit 0 keeps no query"),
-        (["--data", "beir:x", "--model", "hash", "--gate", "recall"], "is not a floor"),
+        (["--data", "beir:x", "--model", "hash", "--gate", "recall"], "neither a floor nor"),
+        (["--data", "beir:x", "--model", "hash", "--gate", "recall@10:0.02"], "unknown option"),
+        (["--data", "beir:x", "--model", "hash", "--gate", "recall@10:alpha=0.1"], "no margin"),
+        (["--data", "beir:x", "--model", "hash", "--gate", "recall@10:margin=x"], "not a number"),
+        (["--suite", "faq", "--compare", "nowhere"], "there is no folder nowhere"),
+        (["--suite", "faq", "--compare", "git:nowhere"], "git knows no commit"),
+        (["--suite", "faq", "--compare", "suites", "--out", "suites"], "are both suites"),
+        (["--suite", "faq", "--baselines", "suites/suite_faq.py"], "is a file"),
         (["--data", "beir:x", "--model", "hash", "--gate", "recall@10>=2"], "is 2.0"),
         (["--data", "beir:x", "--model", "hash", "--measures", "recal@10"], "unknown measure"),
     ],
@@ -173,3 +183,123 @@ def test_quiet_says_nothing_on_stderr(shell: Shell) -> None:
 
     assert "benchharness: faq · hash · encode documents" in loud.err
     assert quiet.err == ""
+
+
+REGRESSION = """
+faq = Suite(
+    name="faq",
+    dataset=beir("data/faq"),
+    models=["hash"],
+    gates=[Gate.regression("recall@10", margin=0.05)],
+)
+"""
+
+
+def _gate(shell: Shell, folder: str = ".benchharness/report") -> dict[str, object]:
+    gate = shell.verdict(folder)["results"][0]["gates"][0]
+    assert isinstance(gate, dict)
+    return gate
+
+
+def test_a_suite_is_compared_with_its_baseline(shell: Shell) -> None:
+    """The same model gives the same values: identical, exit code 0."""
+    shell.write_suite("faq", REGRESSION)
+    shell.keep("hash")
+
+    ran = shell("measure", "--suite", "faq")
+
+    assert ran.code == 0
+    assert _gate(shell)["outcome"] == "identical"
+
+
+def test_a_missing_baseline_is_exit_code_4_with_the_command(shell: Shell) -> None:
+    """Nothing to compare with; the command of pytest writes it, for this suite and model."""
+    shell.write_suite("faq", REGRESSION)
+
+    ran = shell("measure", "--suite", "faq", "--model", "hash@salt=x")
+    warned = shell("measure", "--suite", "faq", "--missing", "warn")
+
+    assert ran.code == 4
+    assert shell.verdict()["status"] == "pass"
+    assert "no-baseline" in warned.out
+    assert warned.code == 0
+    remedy = "pytest suites/suite_faq.py --bench-model=hash@salt=x --bench-update=missing"
+    assert remedy in " ".join(ran.out.split())
+
+
+def test_stale_baselines_are_exit_code_4(shell: Shell) -> None:
+    """The corpus was edited since: not comparable, and not a failed gate either."""
+    shell.write_suite("faq", REGRESSION)
+    shell.keep("hash")
+    corpus = shell.folder / "suites" / "data" / "faq" / "corpus.jsonl"
+    corpus.write_text(corpus.read_text(encoding="utf-8").replace("paper00", "pap"), "utf-8")
+
+    ran = shell("measure", "--suite", "faq")
+
+    assert ran.code == 4
+    assert _gate(shell)["outcome"] == "stale"
+    assert shell.verdict()["status"] == "fail"
+
+
+def test_data_are_compared_with_a_report(shell: Shell) -> None:
+    """A margin on --data; the report of an earlier run takes the place of baselines."""
+    data = shell.write_words("words", 300)
+    gate = ("--gate", "recall@10:margin=0.05")
+    shell("measure", "--data", data, "--model", "hash@dim=512", "--out", "earlier")
+    # The name is the earlier model's, so that the report's result is found.
+    report = shell.folder / "earlier"
+    for file in (report / "verdict.json", report / "per_query.jsonl"):
+        text = file.read_text(encoding="utf-8").replace("hash@dim=512", "hash@dim=8")
+        file.write_text(text, encoding="utf-8")
+    _sign(report)
+
+    worse = shell(
+        "measure", "--data", data, "--model", "hash@dim=8", *gate, "--compare", "earlier"
+    )
+    absent = shell("measure", "--data", data, "--model", "hash", *gate)
+
+    assert worse.code == 1
+    assert "REGRESSED regression-recall@10" in worse.out
+    assert absent.code == 4
+    assert "then compare with it: --compare DIR" in " ".join(absent.out.split())
+
+
+def _sign(report: Path) -> None:
+    """Puts the sha256 of the edited file where verdict.json has the old one."""
+    verdict = json.loads((report / "verdict.json").read_text(encoding="utf-8"))
+    content = (report / "per_query.jsonl").read_bytes()
+    verdict["files"]["per_query_sha256"] = hashlib.sha256(content).hexdigest()
+    (report / "verdict.json").write_text(json.dumps(verdict), encoding="utf-8")
+
+
+def test_an_unsettled_comparison_fails_only_where_asked(shell: Shell) -> None:
+    """Three queries settle nothing: exit code 0 with a warning, 10 with --inconclusive=fail."""
+    shell.write_suite("faq", REGRESSION)
+    shell.keep("hash@salt=x", folder="kept")
+    (shell.folder / "kept/faq/hash%40salt%3Dx.json").rename(shell.folder / "kept/faq/hash.json")
+    kept = shell.folder / "kept/faq/hash.json"
+    kept.write_text(kept.read_text("utf-8").replace('"hash@salt=x"', '"hash"'), "utf-8")
+    asked = ("measure", "--suite", "faq", "--compare", "kept")
+
+    warned = shell(*asked)
+    failed = shell(*asked, "--inconclusive", "fail")
+
+    assert (warned.code, failed.code) == (0, 10)
+    assert _gate(shell)["outcome"] == "inconclusive"
+
+
+def test_a_release_says_so_in_its_last_line(shell: Shell) -> None:
+    """RELEASE with exit code 0; DO NOT RELEASE with 1, also where it would be 4 or a warning."""
+    shell.write_suite("faq", REGRESSION)
+    asked = ("measure", "--suite", "faq", "--release")
+
+    refused = shell(*asked)
+    limited = shell(*asked, "--limit", "2")
+    shell.keep("hash")
+    granted = shell(*asked)
+
+    assert (refused.code, limited.code, granted.code) == (1, 1, 0)
+    assert refused.out.splitlines()[-1].startswith("DO NOT RELEASE: 1 gate not met")
+    assert limited.out.splitlines()[-1].startswith("DO NOT RELEASE: ")
+    assert granted.out.splitlines()[-1].startswith("RELEASE: 1 gate met")
+    assert shell.verdict()["release"]["granted"] is True

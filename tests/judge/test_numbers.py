@@ -127,3 +127,17 @@ def test_printed_interval_holds_the_printed_value(one, two, three, threshold):
 
         assert float(ends[0]) <= printed + 1e-12
         assert printed <= float(ends[1]) + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (0.836, 0.5117, "0.8360 → 0.5117"),
+        (2 / 3, 2 / 3, "0.6667 → 0.6667"),  # equal numbers need no digits to tell them apart
+        (0.50001, 0.50002, "0.50001 → 0.50002"),
+        (0.1, 0.1 + 1e-14, "0.1000 → 0.1000"),
+    ],
+)
+def test_moves_print_unequal_numbers_unequal(before, after, text):
+    """A change that is there is seen, and none is made up."""
+    assert numbers.format_move(before, after) == text
