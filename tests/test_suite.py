@@ -5,10 +5,12 @@ import dataclasses
 import pytest
 
 from benchharness.errors import SuiteError
-from benchharness.gate import FloorGate, Gate
+from benchharness.gate import FloorGate, Gate, Waiver
 from benchharness.suite import DatasetReference, Suite, Thresholds
 
 DATA = DatasetReference("beir", (("path", "data"), ("split", "test")))
+FLOOR = Gate.floor("recall@10", 0.5)
+WAIVER = Waiver("floor-recall@10", "minilm", "re-chunked corpus", "2027-01-31")
 
 
 def suite(**fields):
@@ -79,6 +81,16 @@ def test_a_threshold_is_a_number_from_0_to_1(minimum):
         ),
         ({"depth": 0}, "depth is 0"),
         ({"thresholds": 0.5}, "thresholds is not a Thresholds"),
+        ({"waivers": ["never mind"]}, "not a Waiver"),
+        ({"gates": [FLOOR], "waivers": [WAIVER, WAIVER]}, "waivers repeats"),
+        (
+            {"gates": [FLOOR], "waivers": [dataclasses.replace(WAIVER, gate="floor-recal@10")]},
+            "did you mean floor-recall@10?",
+        ),
+        (
+            {"gates": [FLOOR], "waivers": [dataclasses.replace(WAIVER, model="minlm")]},
+            "did you mean minilm?",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -87,6 +99,38 @@ def test_a_wrong_field_is_one_clear_sentence(fields, words):
         suite(**fields)
 
     assert words in str(caught.value)
+
+
+def test_a_waiver_is_found_by_gate_and_model():
+    made = suite(gates=[FLOOR, Gate.floor("mrr@10", 0.1)], waivers=[WAIVER])
+
+    assert made.waiver_of(made.gates[0], "minilm") == WAIVER
+    assert made.waiver_of(made.gates[0], "bm25") is None
+    assert made.waiver_of(made.gates[1], "minilm") is None
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_waivers_the_one_that_ends_last_is_found(order):
+    later = dataclasses.replace(WAIVER, until="2027-02-01", reason="not mended yet")
+
+    made = suite(gates=[FLOOR], waivers=[WAIVER, later][::order])
+
+    assert made.waiver_of(FLOOR, "minilm") == later
+
+
+def test_a_guard_and_a_cost_ask_the_suite_for_no_measure():
+    gates = [Gate.guard("old", "mrr@5", margin=0.1), Gate.cost("size", at_most=1e9)]
+
+    made = suite(measures=["ndcg@10"], gates=gates)
+
+    assert [str(measure) for measure in made.all_measures] == ["ndcg@10", "recall@10"]
+
+
+def test_a_champion_has_no_gate_against_itself():
+    made = suite(gates=[Gate.beats("bm25", "recall@10"), FLOOR])
+
+    assert made.gates_of("bm25") == (FLOOR,)
+    assert len(made.gates_of("minilm")) == 2
 
 
 def test_the_same_floor_may_differ_by_model():

@@ -33,9 +33,12 @@ def format_value(value: float, against: Sequence[float] = (), digits: int = 4) -
 
 def format_move(before: float, after: float) -> str:
     """`0.8360 → 0.5117`: with digits until unequal numbers are printed unequal, in their order."""
-    if order(before, after) == 0:
-        return f"{format_value(before)} → {format_value(before)}"
-    return f"{format_value(before, (after,))} → {format_value(after, (before,))}"
+    sides = (before, after)
+    for digits in range(4, _MOST_DIGITS + 1):
+        old, new = (_rounded(one, digits, ROUND_HALF_EVEN) for one in sides)
+        if old != new or order(before, after) == 0:
+            break
+    return f"{old} → {new}" if order(before, after) else f"{old} → {old}"
 
 
 def format_interval(interval: tuple[float, float], against: Sequence[float] = ()) -> str:

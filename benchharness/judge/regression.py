@@ -197,8 +197,8 @@ def line_of(measure: str, compared: Compared, margin: float) -> str:
         return f"{compared.why}{counts}"
     against = (0.0, -margin) if margin else (0.0,)
     shown = (
-        f"{measure} {format_move(comparison.before, comparison.after)}, {format_delta(found.delta, against)} "
-        f"{format_interval(found.interval, against)}"
+        f"{measure} {format_move(comparison.before, comparison.after)}, "
+        f"{format_delta(found.delta, against)} {format_interval(found.interval, against)}"
     )
     allowed = format_threshold(margin)
     says = {

@@ -28,10 +28,7 @@ def update_baselines(options: Options, results: Sequence[Result]) -> tuple[list[
     for result in results:
         before = _found(store, result, options.update)
         found = plan(before, result, mode=options.update, reason=options.reason, today=policy.today)
-        worse = ", ".join(
-            f"{name} {format_move(old, new)}"
-            for name, old, new in found.worse
-        )
+        worse = ", ".join(f"{name} {format_move(old, new)}" for name, old, new in found.worse)
         if found.action == "write":
             path = shown(store.write(found.baseline))
             what = "wrote" if before is None else "updated"

@@ -1,20 +1,18 @@
 """A baseline as text: what stands in it, that it comes back as it was, and damage."""
 
-import dataclasses
 import json
 import math
-import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchharness.baseline.file import lines_of, parse, size_of
 from benchharness.baseline.record import Acceptance, Baseline, KeptQuery
 from benchharness.errors import DataError
 
-TEXT = '''{
+TEXT = """{
  "schema": 1,
  "suite": "faq",
  "model": "minilm@dim=64",
@@ -57,7 +55,7 @@ TEXT = '''{
   "q2": {"judged": "cd", "values": [0, 1], "relevant": {}, "top": ""}
  }
 }
-'''  # noqa: E501 -- one query a line, as in the file
+"""  # noqa: E501 -- one query a line, as in the file
 
 
 def baseline(**fields):
@@ -95,7 +93,9 @@ def same(one, other):
         {name: value for name, value in vars(kept).items() if name != "values"}
         for kept in (one, other)
     ]
-    bits = [{name: column.tobytes() for name, column in kept.values.items()} for kept in (one, other)]
+    bits = [
+        {name: column.tobytes() for name, column in kept.values.items()} for kept in (one, other)
+    ]
     return plain[0] == plain[1] and bits[0] == bits[1]
 
 
@@ -123,25 +123,28 @@ def test_a_file_comes_back_as_it_was():
     assert size_of(TEXT, "b.json") == len(read) == 2
 
 
-FLOATS = st.floats(0, 1) | st.floats(allow_nan=False, allow_infinity=False)
+ROWS = st.lists(
+    st.tuples(st.text(), st.floats(0, 1) | st.floats(0, 1e9)),
+    min_size=1,
+    unique_by=lambda row: row[0],
+)
 
 
-@given(st.lists(st.tuples(st.text(), FLOATS), min_size=1, unique_by=lambda pair: pair[0]))
+@given(ROWS)
+@example([("lone \udc80 surrogate", 5e-324), ('"quotes" \n \x00', 0.1 + 0.2)])
 def test_every_float_and_every_id_survives(rows):
-    """Bit for bit (but for the sign of 0); ids may hold quotes, line ends and lone surrogates."""
+    """Bit for bit, through the bytes of a file; each query on a line of its own."""
     ids, values = zip(*sorted(rows), strict=True)
-    if not math.isfinite(math.fsum(values) if max(map(abs, values)) < 1e300 else math.inf):
-        values = tuple(value / 1e10 for value in values)
     kept = baseline(
-        values={"recall@10": np.array(values) + 0.0},
+        values={"recall@10": np.array(values)},
         queries={query_id: KeptQuery("ab", {query_id: 1}, ("AAAA",)) for query_id in ids},
     )
 
     text = text_of(kept)
-    read = parse(text.encode("utf-8", "backslashreplace").decode(), "b.json")
+    read = parse(text.encode("utf-8", "backslashreplace").decode("utf-8"), "b.json")
 
     assert same(read, kept)
-    assert text.count("\n") == TEXT.count("\n") - 3 + len(rows)
+    assert len(text.partition('"queries": {\n')[2].split("\n")) == len(rows) + 3
 
 
 def test_whole_values_have_no_point_and_others_the_fewest_digits():
@@ -250,5 +253,4 @@ def test_no_changed_letter_is_a_traceback(place, letter):
         read = parse(text, "b.json")
     except DataError:
         return
-    assert same(parse(text_of(read), "b.json"), dataclasses.replace(read))
-    assert struct.calcsize("d") * len(read) == read.values["recall@10"].nbytes
+    assert same(parse(text_of(read), "b.json"), read)

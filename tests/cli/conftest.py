@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator
@@ -80,11 +81,17 @@ class Shell:
         write_beir(self.folder / "suites" / "data" / name, corpus, queries, qrels)
         return f"beir:suites/data/{name}"
 
-    def keep(self, model: str, suite: str = "faq", folder: str = "baselines") -> Path:
-        """The baseline of a suite and model, as an update would write it now."""
+    def keep(
+        self, model: str, suite: str = "faq", *, name: str | None = None, folder: str = "baselines"
+    ) -> Path:
+        """The baseline of a suite and model, as an update would write it now.
+
+        name: of the model in the baseline, where it is to be compared with another model.
+        """
         found = find_suite(suite, self.folder / "suites")[0]
-        result = Bench().measure(found.suite, model, found.path.parent)
-        return FolderBaselines(self.folder / folder).write(Baseline.of(result, ""))
+        kept = Baseline.of(Bench().measure(found.suite, model, found.path.parent), "")
+        store = FolderBaselines(self.folder / folder)
+        return store.write(dataclasses.replace(kept, model_spec=name or model))
 
     def verdict(self, folder: str = ".benchharness/report") -> Any:
         return json.loads((self.folder / folder / "verdict.json").read_text(encoding="utf-8"))

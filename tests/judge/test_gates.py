@@ -87,9 +87,7 @@ def test_a_kind_of_gate_without_a_judge_is_a_suite_error(make_case, make_result)
     ],
     ids=lambda gate: gate.kind,
 )
-def test_no_gate_is_judged_on_a_limited_result(
-    verdict_on, make_result, make_baseline, moved, gate
-):
+def test_no_gate_is_judged_on_a_limited_result(verdict_on, make_result, make_baseline, moved, gate):
     """A limit keeps queries away; the gate holds for all of them."""
     before, after = moved(0, 5)
     result = make_result(after, limit=1000, costs={"dimension": 1})

@@ -93,8 +93,7 @@ def test_the_same_model_is_said_to_be_the_same(verdict_on, make_result, make_bas
 
     assert (verdict.outcome, verdict.breached) == ("identical", False)
     assert verdict.line == (
-        "recall@10 0.6000 → 0.6000, 0.0000 [-0.004, 0.004]: the same model; "
-        "won 1, lost 1, tied 998"
+        "recall@10 0.6000 → 0.6000, 0.0000 [-0.004, 0.004]: the same model; won 1, lost 1, tied 998"
     )
 
 
@@ -106,9 +105,7 @@ def test_edits_of_the_queries_are_counted_in_the_sentence(verdict_on, make_resul
 
     verdict = verdict_on(Gate.regression("recall@10", margin=0.05), result, known)
 
-    assert verdict.line.endswith(
-        "tied 96; 1 query added; 3 queries removed; 1 query changed"
-    )
+    assert verdict.line.endswith("tied 96; 1 query added; 3 queries removed; 1 query changed")
 
 
 def test_a_question_that_no_number_of_queries_settles_is_said_to(
@@ -172,9 +169,7 @@ def test_a_baseline_without_the_measure_is_no_baseline(verdict_on, make_result, 
     verdict = verdict_on(GATE, make_result([1.0] * 50), known)
 
     assert (verdict.outcome, verdict.failed) == ("no-baseline", True)
-    assert verdict.line == (
-        "baselines/faq/minilm.json does not know recall@10; it has ndcg@10"
-    )
+    assert verdict.line == ("baselines/faq/minilm.json does not know recall@10; it has ndcg@10")
     assert verdict.advice == "pytest suites/ --bench-update=changed"
 
 

@@ -95,15 +95,11 @@ def test_at_least_decides_what_is_judged(floor_verdict):
 
 
 @pytest.mark.parametrize("gate", [FLOOR, DROP], ids=["minimum", "margin"])
-def test_slices_that_are_all_too_small_judge_nothing(
-    verdict_on, make_result, make_baseline, gate
-):
+def test_slices_that_are_all_too_small_judge_nothing(verdict_on, make_result, make_baseline, gate):
     """An error, not a pass."""
     values, langs = slices(de=(10, 10), en=(19, 19))
 
-    verdict = verdict_on(
-        gate, make_result(values, langs=langs), make_baseline(values, langs=langs)
-    )
+    verdict = verdict_on(gate, make_result(values, langs=langs), make_baseline(values, langs=langs))
 
     assert (verdict.outcome, verdict.failed) == ("error", True)
     assert verdict.line == "no slice by lang has 20 queries; the largest has 19"

@@ -57,7 +57,9 @@ QRELS = {f"q{row}": {f"d{row}": 1} for row in range(5)}
 # odd number of signed unit vectors never adds up to nothing.
 WORDS = [f"word{row:02}" for row in range(60)]
 WIDE: dict[str, dict[str, Any]] = {
-    "corpus": {f"d{row:02}": f"{word} other{row:02} more{row:02}" for row, word in enumerate(WORDS)},
+    "corpus": {
+        f"d{row:02}": f"{word} other{row:02} more{row:02}" for row, word in enumerate(WORDS)
+    },
     "queries": {f"q{row:02}": word for row, word in enumerate(WORDS)},
     "qrels": {f"q{row:02}": {f"d{row:02}": 1} for row in range(60)},
 }

@@ -72,7 +72,7 @@ def test_values_that_differ_are_printed_apart():
     """A loss of 0.00001 does not read as no loss."""
     line = lost_line(Change("q1", 0.63093, 0.63092), "ndcg@10", 100)
 
-    assert line.startswith("q1 0.63093 → 0.6309  ")
+    assert line.startswith("q1 0.63093 → 0.63092  ")
 
 
 @pytest.mark.parametrize(
