@@ -23,14 +23,14 @@ def judge_cost(gate: CostGate, case: Case) -> Verdict:
 def _size(gate: CostGate, case: Case) -> Verdict:
     limit = gate.at_most or 0.0
     own = case.result.costs.get(gate.measure, math.nan)
-    if not math.isfinite(own):
+    if not _is_known(own):
         return _unknown(gate, case, case.result.model)
     if gate.against is None:
         value, shown = own, f"{gate.measure} {own:,.15g}"
         allowed = f"{limit:,.15g}"
     else:
         other = case.references.measured(gate.against).costs.get(gate.measure, math.nan)
-        if not math.isfinite(other) or other <= 0:
+        if not _is_known(other):
             return _unknown(gate, case, gate.against)
         value = own / other
         shown = (
@@ -62,6 +62,11 @@ def _throughput(gate: CostGate, case: Case) -> Verdict:
     )
     advice = "run it on a quieter machine" if outcome == "inconclusive" else ""
     return case.verdict(gate, outcome, line, value=speed.ratio, advice=advice)
+
+
+def _is_known(cost: float) -> bool:
+    """Whether it is a number that a system can have; weights of 0 bytes were not found."""
+    return math.isfinite(cost) and cost > 0
 
 
 def _unknown(gate: CostGate, case: Case, model: str) -> Verdict:

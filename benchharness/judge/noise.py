@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchharness.judge.numbers import TOLERANCE, format_threshold, format_value
+from benchharness.judge.numbers import TOLERANCE, format_threshold, format_value, order
 
 if TYPE_CHECKING:
     from benchharness.evaluation.result import Result
@@ -102,7 +102,7 @@ def below_noise(margin: float, noise: float) -> str:
 
     No margin (0, as of a gate that asks for a gain) is above any noise.
     """
-    if not margin or margin > noise:
+    if not margin or order(margin, noise) > 0:
         return ""
     return (
         f"the margin {format_threshold(margin)} is not above the noise "

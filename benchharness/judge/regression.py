@@ -10,6 +10,7 @@ from benchharness.baseline.record import Baseline
 from benchharness.baseline.update import plan
 from benchharness.errors import DataError
 from benchharness.judge.comparison import Compared, compare
+from benchharness.judge.noise import below_noise
 from benchharness.judge.numbers import (
     format_count,
     format_delta,
@@ -17,7 +18,6 @@ from benchharness.judge.numbers import (
     format_move,
     format_threshold,
     format_value,
-    order,
 )
 from benchharness.judge.power import OUT_OF_REACH, queries_to_settle
 
@@ -83,14 +83,9 @@ def unusable(gate: ComparisonGate, case: Case, before: Baseline, value: float) -
     if not math.isfinite(before.mean(gate.measure)):
         line = f"{gate.measure} of {before.place} is not a number: there is nothing to compare with"
         return case.verdict(gate, "error", line, value=value)
-    margin, noise = gate.margin or 0.0, before.noise.get(gate.measure, 0.0)
-    if not margin or order(margin, noise) > 0:
+    line = below_noise(gate.margin or 0.0, before.noise.get(gate.measure, 0.0))
+    if not line:
         return None
-    line = (
-        f"the margin {format_threshold(margin)} is not above the noise "
-        f"{format_value(noise, (margin,))} that the same model shows under other batch sizes, "
-        "threads or dtypes"
-    )
     advice = "raise the margin, or find what is unstable: benchharness noise"
     return case.verdict(gate, "error", line, value=value, advice=advice)
 

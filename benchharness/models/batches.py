@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+UNLIMITED = 1 << 40  # tokens, where only the number of texts counts
 WINDOW = 16_384  # texts that are Python strings, and sorted by length, at the same time
 
 
@@ -28,7 +29,8 @@ class Budget:
     texts: int
 
     def __str__(self) -> str:
-        return f"batches of at most {self.tokens} tokens and {self.texts} texts"
+        tokens = f"{self.tokens} tokens and " if self.tokens < UNLIMITED else ""
+        return f"batches of at most {tokens}{self.texts} texts"
 
 
 # A batch that stays in a core's cache is fastest: 16k tokens are 1.8 times slower than 2k.

@@ -14,7 +14,16 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from benchharness.errors import ModelError, UsageError
-from benchharness.models.batches import ACCELERATOR, CPU, UNPADDED, Budget, cut, take, windows
+from benchharness.models.batches import (
+    ACCELERATOR,
+    CPU,
+    UNLIMITED,
+    UNPADDED,
+    Budget,
+    cut,
+    take,
+    windows,
+)
 from benchharness.models.blueprint import Blueprint
 from benchharness.models.encoder import Role
 from benchharness.models.runtime import prepare_torch
@@ -28,7 +37,6 @@ if TYPE_CHECKING:
 
 # Raised whenever the code here changes what a model gives; part of every fingerprint.
 ENCODE_VERSION = "sentence-transformers/1"
-_UNLIMITED = 1 << 40
 _LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers")
 
 
@@ -207,7 +215,7 @@ class SentenceTransformerEncoder:
 
     def _budget(self, model: SentenceTransformer) -> Budget:
         if self.options.batch_size is not None:
-            return Budget(tokens=_UNLIMITED, texts=self.options.batch_size)
+            return Budget(tokens=UNLIMITED, texts=self.options.batch_size)
         if not self._blueprint.padded:
             return UNPADDED
         return CPU if model.device.type == "cpu" else ACCELERATOR

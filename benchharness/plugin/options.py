@@ -178,6 +178,11 @@ def read_options(config: pytest.Config) -> Options:
     )
     _check_update(options, in_ci_allowed=config.getoption("bench_update_in_ci"))
     _check_ref(options)
+    if options.compare is not None and Path(options.compare).resolve() == report.resolve():
+        raise pytest.UsageError(
+            "--bench-compare names the folder that this session's report replaces: "
+            "write the new one elsewhere with --bench-report"
+        )
     return options
 
 

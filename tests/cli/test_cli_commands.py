@@ -12,7 +12,7 @@ import pytest
 
 from benchharness.cli.caching import parse_size, shown_size
 from benchharness.cli.doctor import device_check, examine
-from benchharness.cli.output import has_color
+from benchharness.cli.output import has_color, plain_json, table_lines, write
 from benchharness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -239,6 +239,34 @@ def test_colour_is_for_terminals(
     assert has_color(Stream()) is expected
 
 
+def test_columns_are_aligned_and_never_cut() -> None:
+    """Each as wide as its widest cell; brackets are text."""
+    lines = table_lines(("a", "b"), [("x", "1"), ("[bold]" + 200 * "y", "2")])
+
+    assert lines == ["  a" + 207 * " " + "b", "  x" + 207 * " " + "1", f"  [bold]{200 * 'y'}  2"]
+
+
+def test_numbers_that_are_none_are_words_in_json() -> None:
+    """As in verdict.json; what JSON cannot hold is a defect."""
+    assert plain_json({"a": (float("nan"), 0.5), "b": [float("-inf"), None, True]}) == {
+        "a": ["nan", 0.5],
+        "b": ["-inf", None, True],
+    }
+    with pytest.raises(TypeError, match="object is not JSON"):
+        plain_json(object())
+
+
+def test_a_terminal_without_the_characters_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrows and dots have an equivalent; other characters are escaped."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+
+    write("a → b · ü")
+
+    stream.flush()
+    assert stream.buffer.getvalue() == b"a -> b - \\xfc\n"  # type: ignore[attr-defined]
+
+
 def test_an_error_is_json_where_json_was_asked(shell: Shell) -> None:
     """Scripts read the status, the place and the remedy."""
     ran = shell("decide", "nowhere", "--json")
@@ -248,7 +276,9 @@ def test_an_error_is_json_where_json_was_asked(shell: Shell) -> None:
     assert ran.json["remedy"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["bogus"], ["cache"], ["measure", "--nonesuch"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["bogus"], ["cache"], ["baseline"], ["noise"], ["measure", "--nonesuch"]]
+)
 def test_wrong_usage_is_exit_code_2(shell: Shell, arguments: list[str]) -> None:
     """argparse's own messages."""
     ran = shell(*arguments)
@@ -262,7 +292,18 @@ def test_help_names_every_command(shell: Shell) -> None:
     ran = shell("--help")
 
     assert ran.code == 0
-    assert all(name in ran.out for name in ("lint", "measure", "decide", "cache", "doctor"))
+    names = (
+        "lint",
+        "measure",
+        "decide",
+        "compare",
+        "power",
+        "noise",
+        "baseline",
+        "cache",
+        "doctor",
+    )
+    assert all(f"    {name} " in ran.out for name in names)
     module = subprocess.run(
         [sys.executable, "-m", "benchharness", "--help"], capture_output=True, text=True, check=True
     )

@@ -225,18 +225,17 @@ def test_a_margin_below_the_recorded_noise_is_an_error(shell: Shell) -> None:
     assert "the margin 0.02 is not above the noise 0.0300" in ran.out
 
 
-def test_corpus_text_steers_no_terminal(shell: Shell) -> None:
-    """An id with an escape sequence or a line break is shown, not obeyed."""
-    folder = shell.folder / "suites" / "data" / "faq"
-    for file in (folder / "queries.jsonl", folder / "qrels" / "test.tsv"):
-        text = file.read_text(encoding="utf-8")
-        sign = "\\u001b[31m" if file.suffix == ".jsonl" else "\x1b[31m"
-        file.write_text(text.replace("q0", f"{sign}q0"), encoding="utf-8")
+def test_corpus_text_steers_no_terminal(words: Shell) -> None:
+    """An id with an escape sequence is shown, not obeyed."""
+    folder = words.folder / "suites" / "data" / "words"
+    for file, sign in (("queries.jsonl", "\\u001b[31m"), ("qrels/test.tsv", "\x1b[31m")):
+        text = (folder / file).read_text(encoding="utf-8")
+        (folder / file).write_text(text.replace("q0", f"{sign}q0"), encoding="utf-8")
 
-    ran = shell("compare", "hash", "hash@dim=1", "--data", shell.data)
+    ran = words("compare", GOOD, BAD, "--suite", "words")
 
     assert "\x1b" not in ran.out
-    assert "\\x1b[31mq0 " in ran.out
+    assert "    \\x1b[31mq0" in ran.out
 
 
 def test_a_folder_with_a_model_is_a_model(shell: Shell) -> None:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchharness.cli.measuring import code_of
+from benchharness.judge.verdict import Verdict
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
@@ -299,3 +302,25 @@ def test_a_release_says_so_in_its_last_line(shell: Shell) -> None:
     assert limited.out.splitlines()[-1].startswith("DO NOT RELEASE: ")
     assert granted.out.splitlines()[-1].startswith("RELEASE: 1 gate met")
     assert shell.verdict()["release"]["granted"] is True
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 0),
+        (["pass", "improved", "identical"], 0),
+        (["inconclusive", "pass"], 10),
+        (["inconclusive", "stale"], 4),
+        (["no-baseline"], 4),
+        (["stale", "regressed", "inconclusive"], 1),
+        (["fail"], 1),
+        (["error", "stale"], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_outcome(outcomes: list[str], code: int) -> None:
+    """1 before 4 before 10; a breach that only warns is none."""
+    failed = [Verdict("g", "faq", "hash", one, "error", 0.5, "line") for one in outcomes]
+    warned = [Verdict("g", "faq", "hash", one, "warn", 0.5, "line") for one in outcomes]
+
+    assert code_of(failed) == code
+    assert code_of(warned) == 0

@@ -240,3 +240,21 @@ def test_json_numbers_survive_as_they_are_written(make_beir):
     folder = make_beir(corpus=json.dumps({"_id": long_id, "text": "x"}))
 
     assert list(beir.read(folder, "test").corpus.ids) == [str(long_id)]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_the_metadata_of_queries_are_their_groups(make_beir, suffix):
+    """Rule: `metadata` as BEIR has it, read from packed files too; other fields are none."""
+    queries = [
+        {"_id": "q1", "text": "who sleeps", "metadata": {"lang": "en", "year": 2026}},
+        {"_id": "q2", "text": "who makes honey", "metadata": {}, "lang": "de"},
+    ]
+    folder = make_beir(queries=queries)
+    if suffix:
+        path = folder / "queries.jsonl"
+        path.with_name("queries.jsonl.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+
+    dataset = beir.read(folder, "test")
+
+    assert dataset.groups == {"q1": {"lang": "en", "year": "2026"}}

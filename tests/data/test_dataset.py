@@ -60,3 +60,66 @@ def test_a_change_shows_in_its_own_part_of_the_fingerprint(changed, part):
     differing = {name for name in vars(before) if getattr(before, name) != getattr(after, name)}
     assert differing == {part}
     assert before.whole != after.whole
+
+
+JUDGED = [("q1", "a", 1, 0), ("q1", "b", 0, 0), ("q2", "b", 2, 0), ("q3", "a", 0, 0)]
+ASKED = {"q1": "one", "q2": "two", "q3": "three", "q4": "not judged"}
+
+
+def test_every_judged_query_has_a_digest_of_its_own():
+    """Also one without a relevant document; one that is not judged has none."""
+    digests = dataset_of(JUDGED, queries=ASKED).query_digests
+
+    assert sorted(digests) == ["q1", "q2", "q3"]
+    assert len(set(digests.values())) == 3
+    assert {len(digest) for digest in digests.values()} == {16}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"queries": ASKED | {"q1": "one?"}},
+        {"queries": {name: text for name, text in ASKED.items() if name != "q1"}},
+        {"qrels": [("q1", "a", 2, 0), *JUDGED[1:]]},
+        {"qrels": [("q1", "c", 1, 0), *JUDGED[1:]]},
+        {"qrels": [*JUDGED, ("q1", "c", 0, 0)]},
+        {"qrels": [row for row in JUDGED if row[:2] != ("q1", "b")]},
+    ],
+    ids=["text", "no text", "grade", "document", "one more", "one less"],
+)
+def test_a_digest_changes_with_text_and_judgments_and_for_that_query_only(edit):
+    """A judgment of 0 counts too: it may be the next one to be raised."""
+    before = dataset_of(JUDGED, queries=ASKED).query_digests
+
+    after = dataset_of(**{"qrels": JUDGED, "queries": ASKED} | edit).query_digests
+
+    assert {name for name in before if before[name] != after[name]} == {"q1"}
+
+
+def test_neither_the_order_nor_the_lines_of_judgments_are_in_a_digest():
+    """Identity is content; the corpus is hashed apart."""
+    before = dataset_of(JUDGED, queries=ASKED).query_digests
+    moved = [(query, doc, grade, 99 - row) for row, (query, doc, grade, _) in enumerate(JUDGED)]
+
+    after = dataset_of(moved[::-1], corpus=[("a", "new")], queries=dict(reversed(ASKED.items())))
+
+    assert after.query_digests == before
+
+
+def test_a_text_cannot_be_taken_for_a_judgment():
+    """Lengths are hashed, so that no two splits of the same letters are one digest."""
+    one = dataset_of([("q", "ab", 1, 0)], queries={"q": "x"}).query_digests
+    other = dataset_of([("q", "b", 1, 0)], queries={"q": "xa"}).query_digests
+
+    assert one != other
+
+
+def test_groups_are_in_no_fingerprint_and_in_no_digest():
+    """They change no number."""
+    plain = dataset_of(JUDGED, queries=ASKED)
+    grouped = Dataset(
+        "set", plain.corpus, plain.queries, plain.qrels, groups={"q1": {"lang": "de"}}
+    )
+
+    assert grouped.fingerprint == plain.fingerprint
+    assert grouped.query_digests == plain.query_digests

@@ -136,6 +136,18 @@ def test_prose_is_the_docstring_after_its_first_sentence(alchemy):
     }
 
 
+def test_queries_are_grouped_by_the_first_two_names_of_their_module(alchemy):
+    """Rule: slices are cut by `subpackage`; only queries that were drawn have groups."""
+    dataset = docstrings.read(alchemy, "code", queries=None, split="test", seed=0)
+
+    assert dataset.groups == {
+        "q:alchemy.C.size": {"subpackage": "alchemy.C"},
+        "q:alchemy.again": {"subpackage": "alchemy.again"},
+        "q:alchemy.beta": {"subpackage": "alchemy.beta"},
+    }
+    assert dataset.groups.keys() == dataset.queries.keys()
+
+
 def test_the_dataset_labels_its_queries(alchemy):
     """Rule: synthetic queries are labelled, and the package's version is a detail."""
     dataset = docstrings.read(alchemy, "code", queries=None, split="test", seed=0)

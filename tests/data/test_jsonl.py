@@ -84,3 +84,35 @@ def test_wrong_qrels_name_their_line(files, qrels, line, words):
 def test_an_empty_file_of_qrels_is_no_crash(files):
     """Rule: nothing judged is for the lint to say."""
     assert len(jsonl.read(*files(DOCS, ASKED, "")).qrels) == 0
+
+
+@pytest.mark.parametrize(
+    ("metadata", "groups"),
+    [
+        ({"lang": "de"}, {"lang": "de"}),
+        (
+            {"lang": "de", "year": 2026, "share": 0.5},
+            {"lang": "de", "year": "2026", "share": "0.5"},
+        ),
+        ({"long": True, "new": False}, {"long": "true", "new": "false"}),
+        ({"lang": "de", "tags": ["a"], "more": {"a": 1}, "none": None}, {"lang": "de"}),
+        ({"tags": ["a"]}, None),
+        ({}, None),
+        (None, None),
+        ("de", None),
+        (["de"], None),
+    ],
+)
+def test_the_metadata_of_a_query_are_its_groups(files, metadata, groups):
+    """Rule: words, numbers and truth values, as JSON writes them; lists and tables name none."""
+    dataset = jsonl.read(*files(DOCS, [ASKED[0] | {"metadata": metadata}], "q\ta\t1\n"))
+
+    assert dataset.groups == ({} if groups is None else {"q": groups})
+
+
+def test_queries_without_metadata_have_no_groups(files):
+    asked = [*ASKED, {"id": 7, "text": "z", "metadata": {"lang": "en"}}]
+
+    dataset = jsonl.read(*files(DOCS, asked, "q\ta\t1\n"))
+
+    assert dataset.groups == {"7": {"lang": "en"}}

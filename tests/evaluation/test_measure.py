@@ -176,3 +176,51 @@ def test_the_run_is_as_deep_as_the_largest_cut_off():
     result = measure_system(data, Compass(), measures, name="t", cache=cache, depth=1)
 
     assert len(result.run.doc_ids[0]) == 20
+
+
+def test_the_facts_of_a_query_are_its_digest_the_ranks_of_what_is_relevant_and_its_groups():
+    """Ranks from 1, as deep as the run; a relevant document that was not retrieved has none."""
+    texts = {"near": "1 0", "next": "0.9 0.1", "far": "-1 0", "low": "-1 -0.1"}
+    plain = dataset(
+        texts,
+        {"q": "1 0", "r": "0 1", "s": ""},
+        {
+            "q": {"far": 1, "near": 2, "next": 0, "gone": 1},
+            "r": {"low": 1},
+            "s": {"near": 1},
+        },
+    )
+    data = Dataset(
+        plain.name, plain.corpus, plain.queries, plain.qrels, groups={"q": {"lang": "de"}}
+    )
+
+    result = measure(data)
+
+    assert [fact.relevant for fact in result.facts] == [{"near": 1, "far": 3}, {"low": 4}, {}]
+    assert [fact.groups for fact in result.facts] == [{"lang": "de"}, {}, {}]
+    assert [fact.digest for fact in result.facts] == list(data.query_digests.values())
+
+
+def test_ranks_are_those_after_a_document_of_the_query_s_id_was_dropped():
+    data = dataset({"same": "1 0", "other": "0.9 0"}, {"same": "1 0"}, {"same": {"other": 1}})
+
+    kept, dropped = measure(data), measure(data, drop_same_id=True)
+
+    assert kept.facts[0].relevant == {"other": 2}
+    assert dropped.facts[0].relevant == {"other": 1}
+    assert (kept.drop_same_id, dropped.drop_same_id) == (False, True)
+
+
+def test_a_limited_result_keeps_the_facts_of_its_own_queries():
+    words = {f"q{number}": f"1 0.{number}" for number in range(20)}
+    data = dataset({"a": "1 0"}, words, {query: {"a": 1} for query in words})
+
+    result = measure(data, limit=5)
+
+    digests = data.query_digests
+    assert [fact.digest for fact in result.facts] == [digests[name] for name in result.query_ids]
+
+
+def test_costs_are_what_the_system_says_and_nothing_where_it_says_none():
+    assert measure(TOY, HashEncoder(dim=32)).costs == {"dimension": 32.0, "size": 128.0}
+    assert measure(TOY).costs == {}

@@ -75,9 +75,11 @@ def test_dimension_and_size_may_be_relative_to_another_model(
     assert line is None or verdict.line == line
 
 
-@pytest.mark.parametrize("own", [{}, {"dimension": 8.0}, {"size": math.nan}, {"size": math.inf}])
+@pytest.mark.parametrize(
+    "own", [{}, {"dimension": 8.0}, {"size": math.nan}, {"size": math.inf}, {"size": 0.0}]
+)
 def test_a_cost_that_is_not_known_is_an_error(cost_verdict, own):
-    """NaN compares false with every limit; it must not slip through."""
+    """NaN compares false with every limit, and no weights are those that were not found."""
     verdict = cost_verdict(Gate.cost("size", at_most=1e9), own)
 
     assert (verdict.outcome, verdict.failed) == ("error", True)

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchharness.judge.power import minimum_detectable_effect, queries_needed
+from benchharness.gate import Gate
+from benchharness.judge.power import (
+    minimum_detectable_effect,
+    queries_for,
+    queries_needed,
+    queries_to_settle,
+    unresolved,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +65,62 @@ def test_impossible_arguments_are_refused(wrong):
 def test_queries_needed_grow_with_the_square(n, low, high, value, threshold, needed):
     """n * (half-width / distance)^2, rounded up, more than n."""
     assert queries_needed(n, low, high, value, threshold) == needed
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "delta", "needed"),
+    [
+        (-0.03, 0.01, -0.01, 4000),  # (0.02 / 0.01)^2 = 4 times as many, to leave -0.02 or 0
+        (-0.035, -0.003, -0.019, 256_000),  # next to the margin: (0.016 / 0.001)^2
+        (-0.06, 0.01, -0.025, 1960),  # beyond the margin: 0 must be left, (0.035 / 0.025)^2
+        (-0.06, 0.02, -0.02, 4000),  # a drop of exactly the margin
+        (-0.03, 0.05, 0.01, 1778),  # a gain: -0.02 must be left, (0.04 / 0.03)^2
+    ],
+)
+def test_an_interval_must_leave_the_margin_or_zero(low, high, delta, needed):
+    """1,000 queries and a margin of 0.02; which end is the nearer answer depends on the drop."""
+    assert queries_to_settle(1000, low, high, delta, 0.02) == pytest.approx(needed, abs=1)
+
+
+def test_a_difference_of_nothing_never_beats_a_champion():
+    """Without a margin, 0 is the end to leave, and the difference lies on it."""
+    assert queries_to_settle(1000, -0.01, 0.01, 0.0, 0.0) is None
+
+
+@pytest.mark.parametrize(("margin", "n"), [(0.02, 1546), (0.05, 248), (0.01, 6183)])
+def test_queries_for_a_margin_are_the_first_that_resolve_it(margin, n):
+    """0.1 * (2.4865 / margin)^2; one less does not."""
+    assert queries_for(margin) == n
+    assert minimum_detectable_effect(n) <= margin < minimum_detectable_effect(n - 1)
+
+
+def test_a_margin_that_so_few_queries_cannot_resolve_is_told_with_the_number_that_would():
+    gate = Gate.regression("recall@10", margin=0.02)
+
+    assert unresolved(gate, 200) == (
+        "regression-recall@10 asks for a margin of 0.02 on 200 queries, which show differences "
+        "from 0.056 (where 1 query in 10 changes); 1,546 queries would resolve it"
+    )
+    assert unresolved(gate, 1545)
+    assert unresolved(gate, 1546) == ""
+
+
+def test_a_stricter_alpha_needs_more_queries():
+    strict = Gate.regression("recall@10", margin=0.02, alpha=0.01)
+
+    assert unresolved(strict, 1546)
+    assert unresolved(strict, queries_for(0.02, alpha=0.01)) == ""
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        Gate.floor("recall@10", 0.5),
+        Gate.beats("champ", "recall@10"),
+        Gate.slice("recall@10", "lang", minimum=0.5),
+        Gate.cost("size", at_most=1e9),
+    ],
+    ids=lambda gate: gate.kind,
+)
+def test_a_gate_without_a_margin_has_none_to_resolve(gate):
+    assert unresolved(gate, 10) == ""

@@ -124,6 +124,28 @@ def test_a_fingerprint_that_is_no_plain_name_still_names_a_folder(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 
+def test_an_encoder_may_ask_for_a_place_of_its_own(tmp_path: Path) -> None:
+    """Equal fingerprints, other keys: the vectors of one are not taken for the other's."""
+
+    @dataclass(eq=False)
+    class Keyed(Counting):
+        cache_key: str = "one"
+
+        @property
+        def encode_path(self) -> str:
+            return f"made as {self.cache_key}"
+
+    cache = EmbeddingCache(tmp_path)
+    one, other, again = Keyed(), Keyed(cache_key="other"), Keyed()
+    for encoder in (one, other, again):
+        cache.encode(encoder, TEXTS, "document")
+
+    assert one.fingerprint == other.fingerprint
+    assert [len(encoder.asked) for encoder in (one, other, again)] == [10, 10, 0]
+    assert cache.encode_paths(one, "document") == ("made as one",)
+    assert cache.encode_paths(other, "document") == ("made as other",)
+
+
 def test_no_folder_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`EmbeddingCache.none()` encodes every time and writes nowhere."""
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchharness.models.content import content_digest, content_files
+from benchharness.models.content import content_digest, content_files, weight_bytes
 
 
 @pytest.fixture
@@ -107,3 +107,14 @@ def test_the_same_content_in_another_file_is_another_model(model: Path) -> None:
     (model / "model.safetensors").rename(model / "other.safetensors")
 
     assert content_digest(model) != before
+
+
+def test_the_size_of_a_model_is_that_of_its_weights(model: Path) -> None:
+    """Weights of every module; neither the tokenizer nor another framework's copy."""
+    (model / "2_Dense").mkdir()
+    (model / "2_Dense" / "pytorch_model.bin").write_bytes(b"12345")
+    (model / "pytorch_model.bin").write_bytes(b"the same weights again")
+    (model / "onnx").mkdir()
+    (model / "onnx" / "model.onnx").write_bytes(b"once more")
+
+    assert weight_bytes(model) == len(b"weights") + len(b"12345")

@@ -403,3 +403,50 @@ def test_the_encode_path_names_versions_device_and_batches(bert_model: Path) -> 
     assert f"torch {torch.__version__}" in encoder.encode_path
     assert encoder.encode_path.startswith("cpu (")
     assert encoder.encode_path.endswith("batches of at most 2048 tokens and 64 texts")
+
+
+def test_a_batch_size_is_the_same_model_with_vectors_of_its_own(bert_model: Path) -> None:
+    """Its last bits may differ, so they are kept apart; the fingerprint says what is judged."""
+    usual, one, two = (
+        _open(bert_model, options) for options in ("", "batch_size=1", "batch_size=2")
+    )
+
+    assert usual.fingerprint == one.fingerprint == two.fingerprint
+    assert usual.cache_key == usual.fingerprint
+    assert len({usual.cache_key, one.cache_key, two.cache_key}) == 3
+    assert _open(bert_model, "batch_size=2").cache_key == two.cache_key
+    assert _open(bert_model, "batch_size=2,dim=8").cache_key != two.cache_key
+
+
+@pytest.mark.parametrize(
+    ("options", "sizes"), [("batch_size=1", [1] * 9), ("batch_size=4", [4, 4, 1])]
+)
+def test_a_batch_size_is_the_number_of_texts_in_a_batch(
+    bert_model: Path, options: str, sizes: list[int]
+) -> None:
+    """However long they are; the vectors are nearly the same."""
+    encoder = _open(bert_model, options)
+
+    batches = [len(positions) for positions, _ in encoder.encode(TEXTS, "document")]
+
+    assert batches == sizes
+    np.testing.assert_allclose(
+        _encode(encoder, TEXTS), _encode(_open(bert_model), TEXTS), atol=1e-6
+    )
+    assert f"batches of at most {sizes[0]} texts" in encoder.encode_path
+
+
+def test_costs_are_the_dimension_in_force_and_the_bytes_of_the_weights(bert_model: Path) -> None:
+    """A cut dimension is cheaper to search, its weights are as large."""
+    size = (bert_model / "model.safetensors").stat().st_size
+
+    assert _open(bert_model).costs == {"dimension": 32.0, "size": size}
+    assert _open(bert_model, "dim=8").costs == {"dimension": 8.0, "size": size}
+
+
+def test_the_costs_of_minilm_are_the_published_ones() -> None:
+    """384 components; model.safetensors on the Hub has 90,868,376 bytes."""
+    encoder = open_model("minilm")
+    assert isinstance(encoder, SentenceTransformerEncoder)
+
+    assert encoder.costs == {"dimension": 384.0, "size": 90_868_376.0}

@@ -72,7 +72,7 @@ def test_every_option_is_read() -> None:
     """The options of sentence-transformers models, all at once."""
     text = (
         "m@dim=64,max_length=128,dtype=bfloat16,device=cuda:1,revision=v2,query_prompt=a%2C b,"
-        "document_prompt=,pooling=cls,trust_remote_code=yes"
+        "document_prompt=,pooling=cls,trust_remote_code=yes,batch_size=7"
     )
     options = EncoderOptions.of(parse_spec(text))
 
@@ -86,6 +86,7 @@ def test_every_option_is_read() -> None:
         document_prompt="",
         pooling="cls",
         trust_remote_code=True,
+        batch_size=7,
     )
 
 
@@ -116,6 +117,8 @@ def test_an_unknown_option_says_what_was_meant() -> None:
         ("revision=", "a branch, tag or commit"),
         ("pooling=sum", "mean, cls, max or lasttoken"),
         ("trust_remote_code=true", "yes or no"),
+        ("batch_size=0", "a whole number of at least 1"),
+        ("batch_size=all", "a whole number of at least 1"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_an_example(option: str, expected: str) -> None:

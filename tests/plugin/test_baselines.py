@@ -177,6 +177,7 @@ def test_update_is_refused_in_ci_unless_asked_twice(
         (["--bench-update=all", "--bench-release", "suites"], "run one of them"),
         (["--bench-update=all", "--bench-compare=suites", "suites"], "run them one by one"),
         (["--bench-compare=nowhere", "suites"], "there is no folder"),
+        (["--bench-compare=suites", "--bench-report=suites", "suites"], "write the new one else"),
         (["--bench-compare=git:nowhere", "suites"], "git knows no commit"),
     ],
 )
