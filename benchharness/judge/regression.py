@@ -70,19 +70,16 @@ def _judged(gate: ComparisonGate, case: Case, result: Result) -> Verdict:
         return missing(gate, case, result, value)
     if gate.measure not in before.values:
         return unknown_measure(gate, case, result, before, value)
-    barred = unusable(gate, case, before, value)
-    if barred is not None:
-        return barred
+    noisy = too_noisy(gate, case, before, value)
+    if noisy is not None:
+        return noisy
     margin = gate.margin or 0.0
     compared = compare(before, result, gate.measure, margin=margin, alpha=gate.alpha)
     return verdict_on(gate, case, result, compared, value, margin)
 
 
-def unusable(gate: ComparisonGate, case: Case, before: Baseline, value: float) -> Verdict | None:
-    """The verdict "error" on a reference that cannot decide, or on a margin within the noise."""
-    if not math.isfinite(before.mean(gate.measure)):
-        line = f"{gate.measure} of {before.place} is not a number: there is nothing to compare with"
-        return case.verdict(gate, "error", line, value=value)
+def too_noisy(gate: ComparisonGate, case: Case, before: Baseline, value: float) -> Verdict | None:
+    """The verdict "error" where the margin is not above the noise of the baseline; else None."""
     line = below_noise(gate.margin or 0.0, before.noise.get(gate.measure, 0.0))
     if not line:
         return None

@@ -19,8 +19,8 @@ from benchharness.judge.regression import (
     as_updated,
     missing,
     reference_of,
+    too_noisy,
     unknown_measure,
-    unusable,
     update_advice,
     verdict_on,
 )
@@ -91,9 +91,9 @@ def _drops(gate: SliceGate, case: Case) -> Verdict:
         return missing(gate, case, case.result, value)
     if gate.measure not in before.values:
         return unknown_measure(gate, case, case.result, before, value)
-    barred = unusable(gate, case, before, value)
-    if barred is not None:
-        return barred
+    noisy = too_noisy(gate, case, before, value)
+    if noisy is not None:
+        return noisy
     sizes = _sizes(gate.by, (kept.groups for kept in before.queries.values()))
     judged = [name for name, size in sizes.items() if size >= gate.at_least]
     if not judged:

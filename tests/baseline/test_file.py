@@ -176,6 +176,7 @@ def with_query(**fields):
     return json.dumps(content)
 
 
+TWICE = ',\n  "q2": {"judged": "cd", "values": [0, 1], "relevant": {}, "top": ""}\n }\n}'
 DAMAGED = {
     "empty": "",
     "cut off": TEXT[:-40],
@@ -193,7 +194,8 @@ DAMAGED = {
     "no queries": changed(queries={}, n=0),
     "queries as list": changed(queries=[]),
     "fewer queries than it says": changed(n=3),
-    "a query twice": TEXT.replace('"q2"', '"q1"'),
+    "another query in place of one": TEXT.replace('"q2"', '"q1"'),
+    "a query twice": TEXT.replace("\n }\n}", TWICE),
     "other means": changed(means={"mrr@10": 1 / 6, "recall@10": 0.76}),
     "no means": changed(means={}),
     "a value too many": with_query(values=[0.5, 0.5, 0.5]),

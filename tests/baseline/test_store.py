@@ -347,6 +347,17 @@ def test_a_ref_is_never_taken_for_an_option_or_a_path(committed, ref):
         GitBaselines.at(ref, committed[0])
 
 
+@pytest.mark.parametrize("ref", ["-h", "--upload-pack=touch x"])
+def test_git_does_not_even_see_a_ref_that_looks_like_an_option(tmp_path, monkeypatch, ref):
+    def run(*_, **__):
+        raise AssertionError("git was called")
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+    with pytest.raises(UsageError, match="git knows no commit"):
+        GitBaselines.at(ref, tmp_path)
+
+
 @needs_git
 def test_a_folder_outside_of_any_repository_is_a_usage_error(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))

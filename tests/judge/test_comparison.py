@@ -99,6 +99,34 @@ def test_a_measure_that_one_side_lacks_is_a_key_error(make_baseline, make_result
         compare(known, result, "mrr@10", margin=MARGIN)
 
 
+def test_a_result_may_stand_in_the_place_of_a_baseline(make_result, moved):
+    """Recall@10 at a margin of 0.02, unless another is asked for."""
+    before, after = (make_result(side, weights=side[0]) for side in moved(40, 0))
+
+    found = compare(before, after)
+
+    assert (found.outcome, found.comparison.measure) == ("regressed", "recall@10")
+    assert found.comparison.reference == "minilm on faq"
+    assert found == compare(Baseline.of(before, "minilm on faq"), after, "recall@10", margin=0.02)
+
+
+@pytest.mark.parametrize("broken", ["before", "after"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_value_that_is_not_a_number_is_an_error_on_either_side(
+    make_baseline, make_result, broken, value
+):
+    """Also where the model is the same, and where the difference would be infinite."""
+    sides = {"before": [1.0] * 50, "after": [1.0] * 50}
+    sides[broken] = [value] + [1.0] * 49
+
+    for weights in ("e", "old"):
+        known = make_baseline(sides["before"], weights=weights)
+        found = compare(known, make_result(sides["after"]), "recall@10", margin=MARGIN)
+
+        assert (found.outcome, found.why) == ("error", "a value of recall@10 is not a number")
+        assert (found.found, found.comparison.p) == (None, None)
+
+
 # The same model.
 
 

@@ -257,6 +257,14 @@ def test_the_same_model_beats_nothing_in_a_release_either(verdict_on, make_resul
     assert (usual.severity, release.severity) == ("warn", "error")
 
 
+def test_a_champion_on_other_data_is_stale_and_no_update_would_help(verdict_on, make_result):
+    elsewhere = champion(make_result, [1.0] * 50, corpus="other")
+
+    verdict = verdict_on(BEATS, make_result([1.0] * 50), results=[elsewhere])
+
+    assert (verdict.outcome, verdict.failed, verdict.advice) == ("stale", True, "")
+
+
 def test_a_champion_that_cannot_be_measured_is_an_error(verdict_on, make_result):
     verdict = verdict_on(BEATS, make_result([1.0] * 50))
 
