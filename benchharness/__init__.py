@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from benchharness.judge.bench import measure
     from benchharness.judge.comparison import compare
     from benchharness.judge.decision import decide
+    from benchharness.recipe import Recipe
     from benchharness.suite import Suite, Thresholds
+    from benchharness.train.tune import tune
 
 __all__ = [
     "BenchError",
     "Gate",
+    "Recipe",
     "Suite",
     "Thresholds",
     "Waiver",
@@ -32,11 +35,13 @@ __all__ = [
     "jsonl",
     "measure",
     "trec",
+    "tune",
 ]
 
 _HOMES = {
     "BenchError": "benchharness.errors",
     "Gate": "benchharness.gate",
+    "Recipe": "benchharness.recipe",
     "Suite": "benchharness.suite",
     "Thresholds": "benchharness.suite",
     "Waiver": "benchharness.gate",
@@ -49,6 +54,7 @@ _HOMES = {
     "jsonl": "benchharness.data.references",
     "measure": "benchharness.judge.bench",
     "trec": "benchharness.data.references",
+    "tune": "benchharness.train.tune",
 }
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from benchharness.errors import SuiteError, did_you_mean
 from benchharness.gate import Gate, Waiver, check_share
 from benchharness.measures import Measure, parse_measure
+from benchharness.recipe import Recipe
 
 # What a suite measures that names no measures.
 MEASURES = ("recall@10", "ndcg@10", "mrr@10")
@@ -67,6 +68,9 @@ class Suite:
     depth:        documents kept for each query in the run (at least the largest cut-off).
     drop_same_id: drop a document whose id equals the query's, and retrieve one more.
     waivers:      breaches that are accepted until a date.
+    training:     where fine-tuning takes its queries; None for the split "train" of `dataset`.
+    pairs:        files with further training examples; relative paths start at the suite file.
+    recipe:       how models are fine-tuned.
 
     Raises SuiteError where a field is wrong; the message says what was meant.
     """
@@ -80,6 +84,9 @@ class Suite:
     depth: int = 100
     drop_same_id: bool = False
     waivers: Sequence[Waiver] = ()
+    training: DatasetReference | None = None
+    pairs: Sequence[str] = ()
+    recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -91,11 +98,19 @@ class Suite:
         self._freeze("measures", str, at_least_one=True)
         self._freeze("gates", Gate, at_least_one=False)
         self._freeze("waivers", Waiver, at_least_one=False)
+        self._freeze("pairs", str, at_least_one=False)
         if not isinstance(self.dataset, DatasetReference):
             raise self._error(
                 f"dataset is {type(self.dataset).__name__}, not a reference to a data set",
                 "write dataset=beir('data/faq') or another source of benchharness",
             )
+        if self.training is not None and not isinstance(self.training, DatasetReference):
+            raise self._error(
+                f"training is {type(self.training).__name__}, not a reference to a data set",
+                "write training=beir('data/faq', split='train')",
+            )
+        if not isinstance(self.recipe, Recipe):
+            raise self._error("recipe is not a Recipe", "recipe=Recipe(epochs=1)")
         if not isinstance(self.thresholds, Thresholds):
             raise self._error("thresholds is not a Thresholds", "thresholds=Thresholds(0.65, 0.80)")
         if isinstance(self.depth, bool) or not isinstance(self.depth, int) or self.depth < 1:

@@ -176,7 +176,8 @@ def find_suite(name_or_file: str, folder: Path) -> tuple[FoundSuite, ...]:
     )
 
 
-def suite_files(folder: Path) -> Iterator[Path]:
-    """The suite files below a folder, in order of path."""
+def suite_files(folder: Path, *, deep: bool = True) -> Iterator[Path]:
+    """The suite files below a folder, or right in it, in order of path."""
     if folder.is_dir():
-        yield from (path for path in sorted(folder.rglob(PATTERN)) if is_suite_file(path))
+        found = folder.rglob(PATTERN) if deep else folder.glob(PATTERN)
+        yield from (path for path in sorted(found) if is_suite_file(path))

@@ -9,7 +9,9 @@ write_beir(tmp_path, {"d1": "red fox"}, {"q1": "fox"}, {"q1": {"d1": 1}})
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +89,9 @@ TINY_WORDS = (
         "sings",
     ],
 )
+
+_LEARNABLE = 30
+LEARNABLE_WORDS = tuple(f"{side}{word}" for side in ("old", "new") for word in range(_LEARNABLE))
 
 
 @dataclass(eq=False)
@@ -220,6 +225,29 @@ def write_beir(
     for query_id, judged in qrels.items():
         rows += [f"{query_id}\t{doc_id}\t{grade}" for doc_id, grade in judged.items()]
     (folder / "qrels" / f"{split}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+def write_learnable(folder: Path, *, train: int = 180, test: int = 100) -> Path:
+    """The folder, in BEIR's layout: a task that a random model fails and learns in a second.
+
+    A document holds three words of one language, its query the same three in another. Splits
+    "train" and "test" ask for different documents of one corpus. `LEARNABLE_WORDS` are the words.
+    """
+    total = train + test
+    triples: dict[tuple[int, ...], None] = {}
+    for number in itertools.count():
+        chosen = sorted(random.Random(number).sample(range(_LEARNABLE), 3))  # noqa: S311
+        triples.setdefault(tuple(chosen))
+        if len(triples) == total:
+            break
+    corpus, queries = {}, {}
+    for number, triple in enumerate(triples):
+        corpus[f"d{number:03}"] = " ".join(f"old{word}" for word in triple)
+        queries[f"q{number:03}"] = " ".join(f"new{word}" for word in triple)
+    for split, numbers in (("train", range(train)), ("test", range(train, total))):
+        qrels = {f"q{number:03}": {f"d{number:03}": 1} for number in numbers}
+        write_beir(folder, corpus, queries, qrels, split=split)
     return folder
 
 

@@ -85,8 +85,8 @@ def test_every_public_name_is_there() -> None:
 def test_the_public_names_are_these() -> None:
     """A change of this list is a change of the contract."""
     assert benchharness.__all__ == [
-        "BenchError", "Gate", "Suite", "Thresholds", "Waiver", "beir", "compare", "decide",
-        "docstrings", "hub", "ir_datasets", "jsonl", "measure", "trec",
+        "BenchError", "Gate", "Recipe", "Suite", "Thresholds", "Waiver", "beir", "compare",
+        "decide", "docstrings", "hub", "ir_datasets", "jsonl", "measure", "trec", "tune",
     ]  # fmt: skip
 
 

@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_lint(commands)
     _add_measure(commands)
     _add_decide(commands)
+    _add_tune(commands)
     _add_compare(commands)
     _add_power(commands)
     _add_noise(commands)
@@ -135,6 +136,56 @@ def _add_decide(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     _add_task(parser, "looked up in ./suites")
     _add_measuring(parser)
     parser.add_argument("--out", metavar="DIR", help="also write the report to this folder")
+
+
+def _add_tune(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = _command(commands, "tune", _tune, "fine-tune a model, judged against its base")
+    _add_task(parser, "looked up in ./suites")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=5,
+        metavar="N",
+        help="judge the recipe out of fold; 0 trains once and judges on the held-out queries "
+        "alone (default: 5)",
+    )
+    parser.add_argument(
+        "--folds-by",
+        default="component",
+        metavar="component|query",
+        help="what stays together in a fold: all that shares a document (the default), or only "
+        "equal queries, for new queries about documents that were trained on",
+    )
+    parser.add_argument("--recipe", metavar="FILE", help="settings, as TOML")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the recipe, such as learning_rate=5e-5; repeat for more",
+    )
+    parser.add_argument(
+        "--pairs",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="further training pairs, JSON lines with query and positive; repeat for more",
+    )
+    parser.add_argument(
+        "--guard",
+        action="append",
+        default=[],
+        metavar="SUITE",
+        help="a suite that must not become worse; repeat for more",
+    )
+    parser.add_argument(
+        "--pilot", action="store_true", help="one quick fold: the gain to expect, and the minutes"
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", help="folder of the run (default: .benchharness/tune/SUITE/MODEL)"
+    )
+    _add_quiet(parser)
 
 
 def _add_judging(parser: argparse.ArgumentParser) -> None:
@@ -341,6 +392,12 @@ def _decide(arguments: argparse.Namespace) -> int:
     from benchharness.cli.deciding import decide
 
     return decide(arguments)
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    from benchharness.cli.tuning import tune
+
+    return tune(arguments)
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from benchharness.errors import ModelError, UsageError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.registry import open_model
-from benchharness.models.runtime import prepare_torch
+from benchharness.models.runtime import computes, prepare_torch
 from benchharness.models.spec import encode_value, parse_spec
 from benchharness.progress import Listener, Step
 
@@ -127,12 +127,7 @@ def _is_emulated(dtype: str) -> bool:
     torch = prepare_torch()
     if torch.cuda.is_available() or torch.backends.mps.is_available():
         return False
-    name = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}[dtype]
-    try:
-        # torch has no public way to ask; builds without this one answer nothing.
-        return not getattr(torch.ops.mkldnn, name)()
-    except (AttributeError, RuntimeError):
-        return False
+    return not computes(dtype, "cpu", unknown=True)
 
 
 def _with_options(model: str, option: str, values: tuple[str, ...]) -> Iterator[Condition]:

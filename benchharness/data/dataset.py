@@ -8,12 +8,12 @@ of the file.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -164,6 +164,22 @@ class Dataset:
             query_id: _digest([(self.queries.get(query_id, ""), *judged)])[:16]
             for query_id, judged in judgments.items()
         }
+
+    def restricted(self, query_ids: Collection[str]) -> Dataset:
+        """The same corpus with these queries and their judgments only."""
+        rows = [
+            (query_id, doc_id, grade, line)
+            for query_id, doc_id, grade, line in zip(
+                self.qrels.query_ids,
+                self.qrels.doc_ids,
+                self.qrels.relevance.tolist(),
+                self.qrels.lines.tolist(),
+                strict=True,
+            )
+            if query_id in query_ids
+        ]
+        kept = {query_id: text for query_id, text in self.queries.items() if query_id in query_ids}
+        return replace(self, queries=kept, qrels=Qrels.of(rows, source=self.qrels.source))
 
     @property
     def queries_without_positive(self) -> int:

@@ -22,6 +22,7 @@ from benchharness.data.python_source import (
     documented_functions,
     package_files,
 )
+from benchharness.data.similarity import normalised
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError
 
@@ -129,14 +130,14 @@ def extract(package: str, document: str) -> Extracted:
         function = by_id[doc_id]
         reason = _unfit(function, document)
         if reason is None:
-            same = function.body if document == "code" else _normalised(function.rest)
+            same = function.body if document == "code" else normalised(function.rest)
             reason = DUPLICATE[document] if same in seen else None
             seen.add(same)
         if reason is not None:
             left_out[reason] += 1
             continue
         documents[doc_id] = function.source if document == "code" else function.rest
-        askers.setdefault(_normalised(function.sentence), []).append(doc_id)
+        askers.setdefault(normalised(function.sentence), []).append(doc_id)
     queries = {f"q:{doc_ids[0]}": by_id[doc_ids[0]].sentence for doc_ids in askers.values()}
     pairs = sorted((f"q:{doc_ids[0]}", doc_id) for doc_ids in askers.values() for doc_id in doc_ids)
     return Extracted(documents, queries, tuple(pairs), tuple(sorted(left_out.items())))
@@ -185,10 +186,6 @@ def _chosen(
 def _subpackage(query_id: str) -> str:
     """`sympy.core` of `q:sympy.core.add.Add.flatten`: what slices of such queries are cut by."""
     return ".".join(query_id.removeprefix("q:").split(".")[:2])
-
-
-def _normalised(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _version(package: str) -> str:

@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchharness.data.similarity import normalised
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -307,8 +309,8 @@ def _digests(corpus: TextTable) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
 
 
 def _digest(text: str) -> int:
-    normalised = " ".join(text.casefold().split())
-    return int.from_bytes(hashlib.blake2b(normalised.encode(), digest_size=8).digest(), "little")
+    digest = hashlib.blake2b(normalised(text).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _judged_at(dataset: Dataset, rows: Sequence[int]) -> str:

@@ -27,6 +27,11 @@ _BANDS, _ROWS = 12, 5  # at similarity 0.9 some band agrees in all but 2 of 100,
 _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 
 
+def normalised(text: str) -> str:
+    """The text without regard to case and blanks: equal ones count as the same text."""
+    return " ".join(text.casefold().split())
+
+
 def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:
     """The groups of texts that are near duplicates of one another, by their positions.
 

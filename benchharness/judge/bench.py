@@ -62,7 +62,7 @@ class Bench:
     """Remembers datasets, results and errors, so that nothing is read or measured twice.
 
     cache:    of embeddings; None for the default folder.
-    listener: is told of every step of a long job.
+    listener: is told of every step of a long job, as `tell`.
     limit:    number of queries to keep, for a quick look; None for all.
     policy:   how strict the gates are, and what is updated.
     baselines: what regression gates compare with; None for the folder `baselines` here.
@@ -79,8 +79,8 @@ class Bench:
     ) -> None:
         self.policy = policy or Policy()
         self.baselines = baselines or FolderBaselines(Path.cwd() / DEFAULT_FOLDER)
-        self._cache = cache if cache is not None else EmbeddingCache(default_cache_folder())
-        self._listener = listener
+        self.cache = cache if cache is not None else EmbeddingCache(default_cache_folder())
+        self.tell = listener
         self._limit = limit
         self._remembered: dict[tuple[object, ...], object] = {}
 
@@ -88,7 +88,7 @@ class Bench:
         """The data set, read once. Raises DataError."""
 
         def read() -> Dataset:
-            self._listener(Step(f"read {reference.kind}", 0, 0))
+            self.tell(Step(f"read {reference.kind}", 0, 0))
             return load(reference, base)
 
         return self._once(("dataset", reference, base), read)
@@ -123,14 +123,14 @@ class Bench:
     def _measure(self, suite: Suite, model: str, base: Path) -> Result:
         def tell(step: Step) -> None:
             stage = f"{suite.name} · {model} · {step.stage}"
-            self._listener(dataclasses.replace(step, stage=stage))
+            self.tell(dataclasses.replace(step, stage=stage))
 
         return measure_system(
             self.dataset(suite.dataset, base),
             open_model(model, base),
             suite.all_measures,
             name=suite.name,
-            cache=self._cache,
+            cache=self.cache,
             depth=suite.depth,
             drop_same_id=suite.drop_same_id,
             limit=self._limit,
@@ -213,7 +213,7 @@ class Bench:
         dataset = self.dataset(suite.dataset, base)
 
         def look() -> tuple[Finding, ...]:
-            self._listener(Step(f"{suite.name} · lint", 0, 0))
+            self.tell(Step(f"{suite.name} · lint", 0, 0))
             return preflight(suite, dataset)
 
         return self._once(("preflight", suite, base), look)

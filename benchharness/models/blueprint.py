@@ -32,6 +32,7 @@ class Blueprint:
     padded:         whether texts of a batch are padded to the longest of them.
     slow_tokenizer: loads the tokenizer through transformers, where there is no tokenizer.json.
     size_bytes:     of the files that hold the weights; None where nobody knows.
+    folder:         sentence-transformers' directory; None where `load` puts the model together.
     """
 
     place: str
@@ -49,3 +50,4 @@ class Blueprint:
     padded: bool = True
     slow_tokenizer: Callable[[], Callable[..., Any]] | None = None
     size_bytes: int | None = None
+    folder: Path | None = None

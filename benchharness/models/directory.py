@@ -91,6 +91,7 @@ def read_directory(folder: Path, options: EncoderOptions, *, shown: str = "") ->
         special_tokens=not is_static,
         padded=not is_static,
         size_bytes=weight_bytes(folder),
+        folder=folder,
     )
 
 

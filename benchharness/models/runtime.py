@@ -88,9 +88,8 @@ def finish(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransforme
 
 
 @contextmanager
-def loading(place: str) -> Iterator[None]:
-    """Silences progress bars, and turns what the libraries raise on a bad model into ModelError."""
-    from safetensors import SafetensorError
+def without_bars() -> Iterator[None]:
+    """Silences the progress bars that transformers draws when it loads or saves a model."""
     from transformers.utils import logging as transformers_logging
 
     bars: Any = transformers_logging
@@ -98,6 +97,19 @@ def loading(place: str) -> Iterator[None]:
     bars.disable_progress_bar()
     try:
         yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+@contextmanager
+def loading(place: str) -> Iterator[None]:
+    """Silences progress bars, and turns what the libraries raise on a bad model into ModelError."""
+    from safetensors import SafetensorError
+
+    try:
+        with without_bars():
+            yield
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError,
             SafetensorError) as error:  # fmt: skip
         reason = " ".join(str(error).split())[:300] or "no reason given"
@@ -106,9 +118,6 @@ def loading(place: str) -> Iterator[None]:
             where=place,
             remedy="load it with SentenceTransformer(...) to see the whole traceback",
         ) from error
-    finally:
-        if shown:
-            bars.enable_progress_bar()
 
 
 def checked_device(device: str | None) -> str | None:
@@ -124,6 +133,24 @@ def checked_device(device: str | None) -> str | None:
             remedy="leave @device out to let torch choose, or use @device=cpu",
         ) from error
     return device
+
+
+def computes(dtype: str, device: str, *, unknown: bool = False) -> bool:
+    """Whether the device has instructions for "bfloat16" or "float16"; else it only emulates them.
+
+    device: its type, such as "cpu". unknown: the answer where torch cannot be asked.
+    """
+    torch = prepare_torch()
+    if device == "cuda":
+        return dtype == "float16" or bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return unknown
+    name = {"float16": "_is_mkldnn_fp16_supported", "bfloat16": "_is_mkldnn_bf16_supported"}[dtype]
+    try:
+        # torch has no public way to ask; builds without this one answer nothing.
+        return bool(getattr(torch.ops.mkldnn, name)())
+    except (AttributeError, RuntimeError):
+        return unknown
 
 
 def _replace_pooling(model: SentenceTransformer, mode: str) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchharness.errors import ModelError, UsageError
@@ -183,6 +185,39 @@ class SentenceTransformerEncoder:
         if self.options.dim is not None:
             model.truncate_dim = self.options.dim
         return model
+
+    def load_for_training(self) -> SentenceTransformer:
+        """A new SentenceTransformer in float32 with all components, whatever the options say.
+
+        Prompts, pooling and the length that is read are those in force: what is saved of it
+        keeps them. Raises ModelError where the libraries cannot load it.
+        """
+        model = self._blueprint.load(replace(self.options, dtype="float32", dim=None))
+        if self.options.max_length is not None:
+            _set_length(model, self.options.max_length)
+        return model
+
+    def around(self, model: SentenceTransformer) -> SentenceTransformerEncoder:
+        """An encoder of the same options over a model in memory, such as one being trained.
+
+        Its fingerprint stands for nothing: keep its vectors in no cache.
+        """
+        blueprint = replace(self._blueprint, content=lambda: "in memory", load=lambda _: model)
+        encoder = SentenceTransformerEncoder(
+            self.spec, blueprint, replace(self.options, dtype="float32")
+        )
+        encoder._loaded = model
+        return encoder
+
+    @property
+    def is_static(self) -> bool:
+        """Whether it is a bag of token vectors, which costs next to nothing to encode with."""
+        return not self._blueprint.padded
+
+    @property
+    def folder(self) -> Path | None:
+        """The model's directory; None where it is put together from other files."""
+        return self._blueprint.folder
 
     def encode(
         self, texts: Sequence[str], role: Role

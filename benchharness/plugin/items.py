@@ -24,6 +24,10 @@ from benchharness.suite_file import FoundSuite, located, suites_of
 if TYPE_CHECKING:
     from benchharness.gate import Gate
     from benchharness.judge.verdict import Verdict
+    from benchharness.train.tuning import Tuning
+
+
+TUNE = "tune"
 
 
 class SuiteFile(pytest.Module):
@@ -70,6 +74,8 @@ class SuiteCollector(pytest.Collector):
                 yield GateItem.of(self, f"{gate.name}[{model}]", model, gate)
             if not gates:
                 yield BenchItem.of(self, f"measure[{model}]", model, None)
+            if bench_session(self.config).options.finetune != "never":
+                yield TuneItem.of(self, f"{TUNE}[{model}]", model, None)
 
 
 class BenchItem(pytest.Item):
@@ -96,8 +102,12 @@ class BenchItem(pytest.Item):
     @property
     def identity(self) -> dict[str, str]:
         """What travels with the item's reports: names, and later the outcome."""
-        gate = self.gate.name if self.gate else ""
-        return {"suite": self.found.suite.name, "model": self.model, "gate": gate}
+        return {"suite": self.found.suite.name, "model": self.model, "gate": self.part}
+
+    @property
+    def part(self) -> str:
+        """What the item is about, besides suite and model."""
+        return self.gate.name if self.gate else ""
 
     def setup(self) -> None:
         assessment = bench_session(self.config).assess(
@@ -149,6 +159,49 @@ class GateItem(BenchItem):
         self.word = "warned" if word == "warn" else word
         if verdict.severity == "warn":
             self.warn(BenchWarning(verdict.line))
+
+
+class TuneItem(BenchItem):
+    """`tune[MODEL]`: fine-tunes where the decision asks for it; see `--bench-finetune`.
+
+    Passes where the tuned model is better. What is not an improvement is named as what it is and
+    fails nothing: the base model is kept.
+    """
+
+    @property
+    def part(self) -> str:
+        return TUNE
+
+    tuning: Tuning | None = None
+
+    def setup(self) -> None:
+        super().setup()
+        if not self._why_not():
+            suite, base = self.found.suite, self.found.path.parent
+            session = bench_session(self.config)
+            self.tuning = session.tune(suite, self.model, base, nodeid=self.nodeid)
+
+    def runtest(self) -> None:
+        tuning = self.tuning
+        if tuning is None:
+            pytest.skip(self._why_not())
+        self.user_properties.append(("tuning", tuning.outcome))
+        if tuning.outcome != "improved":
+            self.word = tuning.outcome
+        if tuning.outcome == "regressed":
+            self.warn(BenchWarning(f"{self.model} is kept: {tuning.why}"))
+
+    def _why_not(self) -> str:
+        """Why nothing is trained; empty where something is."""
+        found = self.assessment
+        if found.result.limit is not None:
+            return f"incomplete: --bench-limit kept {found.result.limit} queries"
+        if not found.result.trainable:
+            return f"{self.model} has no weights that could be trained"
+        is_forced = bench_session(self.config).options.finetune == "force"
+        if found.decision.outcome == "skip" and not is_forced:
+            return f"not worth it: {found.decision.why}"
+        return ""
 
 
 def verdict_of(verdicts: Iterable[Verdict], gate: str) -> Verdict:

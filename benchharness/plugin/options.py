@@ -37,6 +37,7 @@ class Options:
     inconclusive: "warn", "fail", "pass", or None for what each gate says.
     missing:      "fail" or "warn".
     release:      whether this is the strict preset.
+    finetune:     "never", "auto" or "force".
     command:      what the user typed, without what an update replaces.
     """
 
@@ -50,6 +51,7 @@ class Options:
     inconclusive: str | None = None
     missing: str = "fail"
     release: bool = False
+    finetune: str = "never"
     command: str = "pytest"
 
     def packed(self) -> dict[str, Any]:
@@ -153,6 +155,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="The strict preset: inconclusive, missing and warned gates fail, waivers do not "
         "count, and nothing may be left out. Ends with RELEASE or DO NOT RELEASE.",
     )
+    group.addoption(
+        "--bench-finetune",
+        default="never",
+        choices=("never", "auto", "force"),
+        help="Fine-tune: where the decision is tune (auto; optional and undecided get a quick "
+        "pilot), or every model that can be (force). Default: never.",
+    )
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -174,6 +183,7 @@ def read_options(config: pytest.Config) -> Options:
         inconclusive=config.getoption("bench_inconclusive"),
         missing=config.getoption("bench_missing"),
         release=config.getoption("bench_release"),
+        finetune=config.getoption("bench_finetune"),
         command=_command(config.invocation_params.args),
     )
     _check_update(options, in_ci_allowed=config.getoption("bench_update_in_ci"))

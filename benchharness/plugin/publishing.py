@@ -21,6 +21,7 @@ from benchharness.plugin.session import (
     Collected,
     read_started,
     read_troubles,
+    read_tunings,
 )
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ class Publisher:
             worker_died=self._worker_died,
             refused=self._release is not None and not self._release.granted,
         )
-        return Report(tuple(assessments), tuple(failures), self._left_out(collected), status)
+        tunings = tuple(read_tunings(self._session.folder))
+        left_out = self._left_out(collected)
+        return Report(tuple(assessments), tuple(failures), left_out, status, tunings)
 
     def _as_judged(self, assessment: Assessment, *, waived: bool) -> Assessment:
         """The assessment with the verdicts of the gates that ran in this session.

@@ -9,6 +9,7 @@ measuring happen once, whatever the distribution.
     <key>.error     why it could not be measured
     <key>.started   it is being measured; left behind only by a process that died
     <key>.lock
+    <key>.tuning.json  what came of fine-tuning it
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
     from benchharness.plugin.progress import TerminalProgress
     from benchharness.suite import Suite
     from benchharness.suite_file import FoundSuite
+    from benchharness.train.tuning import Tuning
 
 COLLECTED = "collected.json"
+TUNED = ".tuning.json"
 INTERNAL_ERROR = "internal-error"
 _SESSION: pytest.StashKey[BenchSession] = pytest.StashKey()
 
@@ -178,6 +182,39 @@ class BenchSession:
             raise self._told_once(suite, model, outcome, nodeid)
         return outcome
 
+    def tune(self, suite: Suite, model: str, base: Path, *, nodeid: str) -> Tuning:
+        """What came of fine-tuning the model, or of a pilot; as the decision says.
+
+        Only the item of the suite and model asks for it. Raises BenchError, which then stands
+        among the session's troubles.
+        """
+        assessment = self.assess(suite, model, base, nodeid=nodeid)
+        place = place_of(self.folder, suite.name, model)
+        try:
+            tuning = self._tune_now(suite, model, base, assessment)
+        except BenchError as error:
+            trouble = trouble_of(suite, model, error, nodeid)
+            file = place.with_name(f"{place.name}-tune.error")
+            _write_whole(file, json.dumps(asdict(trouble)))
+            raise
+        finally:
+            if self._progress is not None:
+                self._progress.pause()
+        from benchharness.report.verdict_file import tuning_text
+
+        _write_whole(place.with_name(place.name + TUNED), tuning_text(tuning))
+        return tuning
+
+    def _tune_now(self, suite: Suite, model: str, base: Path, assessment: Assessment) -> Tuning:
+        from benchharness.train.pilot import pilot
+        from benchharness.train.tune import tune
+
+        out = self.options.report.parent / "tune" / suite.name / quote(model, safe="")
+        is_wanted = self.options.finetune == "force" or assessment.decision.outcome == "tune"
+        if is_wanted:
+            return tune(suite, model, out=out, base=base, bench=self.bench)
+        return pilot(self.bench, suite, model, base, out=out.with_name(f"{out.name}.pilot"))
+
     def own_assessments(self) -> list[Assessment]:
         """What this process has measured, or read from another, in that order."""
         outcomes = (outcome for _, outcome in self._assessed.values())
@@ -287,6 +324,15 @@ def read_trouble(file: Path) -> Trouble:
 def read_troubles(folder: Path) -> list[Trouble]:
     """What could not be measured in this session, by whichever process."""
     return [read_trouble(file) for file in sorted(folder.glob("*.error"))]
+
+
+def read_tunings(folder: Path) -> list[Tuning]:
+    """What came of every fine-tuning of this session, by whichever process."""
+    from benchharness.report.verdict_file import read_tuning
+
+    return [
+        read_tuning(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(f"*{TUNED}"))
+    ]
 
 
 def read_started(folder: Path) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchharness.report.files import CHANGES, VERDICT
 from benchharness.report.model import Report, tally, word_of
+from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.report.what_changed import LOST, comparison_cells, details
 from benchharness.report.wording import (
     bm25_line,
@@ -26,7 +27,7 @@ from benchharness.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from benchharness.judge.bench import Assessment
     from benchharness.judge.verdict import Verdict
@@ -55,6 +56,7 @@ def summarise(report: Report, release: Release | None = None) -> str:
         _what_changed(report),
         _listed("Not measured", _failures(report)),
         _listed("Is fine-tuning worth it?", _decisions(report)),
+        *_tunings(report),
         _folded("Evidence and timings", _evidence(report)),
         _folded("Findings on the data", _findings(report)),
     ]
@@ -184,6 +186,19 @@ def _decisions(report: Report) -> list[str]:
         + (f" → {escape(found.decision.advice)}" if found.decision.advice else "")
         for found in report.assessments
     ]
+
+
+def _tunings(report: Report) -> Iterator[list[str]]:
+    """Yields a section for each model that was fine-tuned: outcome, table, facts folded."""
+    for tuning in report.tunings:
+        names = _names(tuning.suite, tuning.model)
+        lines = [f"### Fine-tuning {names}: {tuning.outcome}", "", escape(tuning.why)]
+        if tuning.advice:
+            lines.append(f"→ {escape(tuning.advice)}")
+        rows = [_cells(map(escape, row)) for row in rows_of(tuning)]
+        if rows:
+            lines += ["", _cells(HEAD), _cells(["---"] * len(HEAD)), *_capped(rows, _FOLD_BYTES)]
+        yield [*lines, "", *_folded("How it was trained", list(map(escape, facts_of(tuning))))]
 
 
 def _evidence(report: Report) -> list[str]:

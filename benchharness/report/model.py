@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from benchharness.errors import BenchError
     from benchharness.judge.bench import Assessment
     from benchharness.judge.verdict import Verdict
+    from benchharness.train.tuning import Tuning
 
 INTERNAL_ERROR = "internal-error"
 INTERRUPTED = "interrupted"
@@ -51,12 +52,19 @@ class Report:
     selection:   counts of test items. "collected" and "selected" are totals; every other name
                  is a reason for which items were left out ("deselected", "not-run" …).
     status:      see `status_of`.
+    tunings:     what came of fine-tuning, for some of the assessments.
     """
 
     assessments: tuple[Assessment, ...] = ()
     failures: tuple[Failure, ...] = ()
     selection: Mapping[str, int] = field(default_factory=dict)
     status: str = NOTHING
+    tunings: tuple[Tuning, ...] = ()
+
+    def tuning_of(self, assessment: Assessment) -> Tuning | None:
+        """What came of fine-tuning that model on that suite; None where nobody tried."""
+        pair = (assessment.result.suite, assessment.result.model)
+        return next((one for one in self.tunings if (one.suite, one.model) == pair), None)
 
     @classmethod
     def of(

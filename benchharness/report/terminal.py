@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from benchharness.judge.floors import NARROW
 from benchharness.judge.numbers import format_count
 from benchharness.report.model import Failure, Report, tally, word_of
+from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.report.what_changed import ENVIRONMENT, LOST, details
 from benchharness.report.wording import (
     bm25_line,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from benchharness.judge.bench import Assessment
     from benchharness.judge.verdict import Verdict
+    from benchharness.train.tuning import Tuning
 
 _STYLES = {
     "pass": "green", "fail": "bold red", "FAIL": "bold red", "warn": "yellow",
@@ -86,7 +88,7 @@ def render(
     for suite in report.suites:
         found = of_suite(report, suite)
         if found:
-            _print_suite(console, suite, found, ascii_only=ascii_only)
+            _print_suite(console, report, suite, found, ascii_only=ascii_only)
     for failure in report.failures:
         _print_failure(console, failure)
     _print_closing(console, report, folder)
@@ -113,7 +115,7 @@ def _indented(content: RenderableType, columns: int) -> RenderableType:
 
 
 def _print_suite(
-    console: Console, suite: str, found: Sequence[Assessment], *, ascii_only: bool
+    console: Console, report: Report, suite: str, found: Sequence[Assessment], *, ascii_only: bool
 ) -> None:
     results = [assessment.result for assessment in found]
     counted = counted_line(results[0])
@@ -124,6 +126,9 @@ def _print_suite(
         console.print(_text((bm25_line(found), "dim")))
     for assessment in found:
         _print_model(console, assessment)
+        tuning = report.tuning_of(assessment)
+        if tuning is not None:
+            _print_tuning(console, tuning, ascii_only=ascii_only)
     _print_findings(console, found)
     console.print()
 
@@ -233,6 +238,20 @@ def _print_model(console: Console, assessment: Assessment) -> None:
     for fact in (tokens_line(assessment), facts_line(result)):
         if fact:
             console.print(_indented(_text((fact, "dim")), 2))
+
+
+def _print_tuning(console: Console, tuning: Tuning, *, ascii_only: bool) -> None:
+    """The outcome of fine-tuning below its model; the run's folder has all of it."""
+    style = _STYLES.get(tuning.outcome, "yellow")
+    outcome = _text("tuned: ", (tuning.outcome, style), f": {one_line(tuning.why)}")
+    console.print(_indented(outcome, 2))
+    rows = [[_text(cell) for cell in row] for row in rows_of(tuning)]
+    if rows:
+        console.print(_indented(_assembled(HEAD, rows, ascii_only=ascii_only), 4))
+    for fact in facts_of(tuning):
+        console.print(_indented(_text((one_line(fact), "dim")), 4))
+    if tuning.advice:
+        console.print(_indented(_text("→ ", tuning.advice), 4))
 
 
 def _is_told(verdict: Verdict) -> bool:

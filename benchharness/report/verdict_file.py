@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from benchharness.report.run_file import trec_lines
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
     from benchharness.report.release import Release
+    from benchharness.train.tuning import Tuning
 
 SCHEMA = 1
 Changes = tuple[Change, ...]
@@ -186,7 +187,10 @@ def _content(
         "complete": report.complete,
         "release": asdict(release) if release is not None else None,
         "selection": _plain(report.selection),
-        "results": [_result(assessment) for assessment in report.assessments],
+        "results": [
+            _result(assessment) | _tuning(report.tuning_of(assessment))
+            for assessment in report.assessments
+        ],
         "failures": [asdict(failure) for failure in report.failures],
         "files": dict(sorted(files.items())),
     }
@@ -210,6 +214,29 @@ def _result(assessment: Assessment) -> dict[str, object]:
         **facts,
         "findings": [asdict(finding) for finding in assessment.findings],
     }
+
+
+def _tuning(tuning: Tuning | None) -> dict[str, object]:
+    """What came of fine-tuning, under "tuning"; nothing where nobody tried."""
+    return {} if tuning is None else {"tuning": _plain(asdict(tuning))}
+
+
+def tuning_text(tuning: Tuning) -> str:
+    """The tuning as JSON, as it stands in verdict.json."""
+    return json.dumps(_plain(asdict(tuning)), indent=1, allow_nan=False) + "\n"
+
+
+def read_tuning(text: str) -> Tuning:
+    """The tuning that `tuning_text` gave. Raises ValueError for anything else."""
+    from pydantic import TypeAdapter
+
+    from benchharness.train.tuning import Tuning
+
+    return TypeAdapter(Tuning).validate_json(text)
+
+
+def _read_tunings(rows: Iterable[Mapping[str, Any]]) -> tuple[Tuning, ...]:
+    return tuple(read_tuning(json.dumps(row["tuning"])) for row in rows if "tuning" in row)
 
 
 def _gate(verdict: Verdict) -> dict[str, object]:
@@ -251,6 +278,7 @@ def _report(
         failures=tuple(Failure(**row) for row in content["failures"]),
         selection=dict(content["selection"]),
         status=str(content["status"]),
+        tunings=_read_tunings(content["results"]),
     )
 
 

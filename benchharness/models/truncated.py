@@ -1,0 +1,65 @@
+"""Vectors cut to fewer components, from the full ones that are in the cache already."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchharness.models.cache import EmbeddingCache
+from benchharness.models.encoder import Encoder, Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Truncated:
+    """The first `dim` components of an encoder's vectors, at length 1 again.
+
+    One full-size encode serves every dimension. The numbers are those of `SPEC@dim=…` but for
+    the last bits, because that cuts before the length is made 1.
+    """
+
+    def __init__(self, encoder: Encoder, dim: int, cache: EmbeddingCache) -> None:
+        self.spec = f"{encoder.spec} cut to {dim}"
+        self.dim = dim
+        self._encoder = encoder
+        self._cache = cache
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(f"{self._encoder.fingerprint} cut to {self.dim}".encode()).hexdigest()
+
+    @property
+    def trainable(self) -> bool:
+        return False
+
+    @property
+    def max_length(self) -> int | None:
+        return self._encoder.max_length
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        return {**self._encoder.details, "dimension": str(self.dim)}
+
+    @property
+    def encode_path(self) -> str:
+        return self._encoder.encode_path
+
+    def encode(
+        self, texts: Sequence[str], role: Role
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """All vectors in one batch."""
+        import numpy as np
+
+        full = self._cache.encode(self._encoder, texts, role)[:, : self.dim].astype(np.float64)
+        norms = np.linalg.norm(full, axis=1, keepdims=True)
+        norms[norms == 0] = 1.0
+        yield np.arange(len(full), dtype=np.int64), (full / norms).astype(np.float32)
+
+    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        return self._encoder.token_counts(texts)
+
+    def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
+        return self._encoder.tokens_per_word(words)
