@@ -1,11 +1,13 @@
 """A suite is frozen, pure data that checks itself once."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from benchharness.errors import SuiteError
 from benchharness.gate import FloorGate, Gate, Waiver
+from benchharness.recipe import Recipe
 from benchharness.suite import DatasetReference, Suite, Thresholds
 
 DATA = DatasetReference("beir", (("path", "data"), ("split", "test")))
@@ -80,6 +82,13 @@ def test_a_threshold_is_a_number_from_0_to_1(minimum):
             "two gates are called floor-recall@10",
         ),
         ({"depth": 0}, "depth is 0"),
+        ({"training": "data/faq"}, "training is str, not a reference to a data set"),
+        ({"training": ("beir", ())}, "training is tuple"),
+        ({"pairs": "clicks.jsonl"}, "pairs is not a list"),
+        ({"pairs": [Path("clicks.jsonl")]}, "not a str"),
+        ({"pairs": ["clicks.jsonl", "clicks.jsonl"]}, "repeats clicks.jsonl"),
+        ({"recipe": {"epochs": 1}}, "recipe is not a Recipe"),
+        ({"recipe": None}, "recipe is not a Recipe"),
         ({"thresholds": 0.5}, "thresholds is not a Thresholds"),
         ({"waivers": ["never mind"]}, "not a Waiver"),
         ({"gates": [FLOOR], "waivers": [WAIVER, WAIVER]}, "waivers repeats"),
@@ -172,3 +181,25 @@ def test_thresholds_are_ordered_shares(tune, skip):
 
 def test_a_reference_prints_as_it_is_written():
     assert str(DATA) == "beir(path='data', split='test')"
+
+
+def test_a_suite_says_how_its_models_are_tuned():
+    """Frozen and hashable with it; what is not said is the split "train" and the plain recipe."""
+    training = dataclasses.replace(DATA, options=(("path", "data"), ("split", "dev")))
+    pairs = ["clicks.jsonl", "made.jsonl"]
+
+    made = suite(training=training, pairs=pairs, recipe=Recipe(matryoshka=[64]))
+    pairs.append("later.jsonl")
+
+    assert made.training == training
+    assert made.pairs == ("clicks.jsonl", "made.jsonl")
+    assert hash(made) == hash(dataclasses.replace(made))
+    plain = suite()
+    assert (plain.training, plain.pairs, plain.recipe) == (None, (), Recipe())
+
+
+def test_tuning_asks_the_suite_for_no_measure():
+    """What picks a step is measured on dev queries only."""
+    made = suite(measures=["ndcg@10"], recipe=Recipe(measure="mrr@5"))
+
+    assert [str(measure) for measure in made.all_measures] == ["ndcg@10", "recall@10"]

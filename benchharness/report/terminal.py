@@ -245,13 +245,13 @@ def _print_tuning(console: Console, tuning: Tuning, *, ascii_only: bool) -> None
     style = _STYLES.get(tuning.outcome, "yellow")
     outcome = _text("tuned: ", (tuning.outcome, style), f": {one_line(tuning.why)}")
     console.print(_indented(outcome, 2))
-    rows = [[_text(cell) for cell in row] for row in rows_of(tuning)]
+    rows = [[_text(one_line(cell)) for cell in row] for row in rows_of(tuning)]
     if rows:
         console.print(_indented(_assembled(HEAD, rows, ascii_only=ascii_only), 4))
     for fact in facts_of(tuning):
         console.print(_indented(_text((one_line(fact), "dim")), 4))
     if tuning.advice:
-        console.print(_indented(_text("→ ", tuning.advice), 4))
+        console.print(_indented(_text("→ ", one_line(tuning.advice)), 4))
 
 
 def _is_told(verdict: Verdict) -> bool:

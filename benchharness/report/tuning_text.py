@@ -13,6 +13,7 @@ from benchharness.judge.numbers import (
     format_value,
 )
 from benchharness.train.tuning import Training, Tuning, Versus
+from benchharness.train.verdicts import MARGIN
 
 HEAD = ("judged on", "measure", "base → tuned", "difference", "won / lost", "outcome")
 
@@ -26,8 +27,8 @@ def rows_of(tuning: Tuning) -> list[tuple[str, ...]]:
     named += [(f"{dim} dimensions", one) for dim, one in tuning.dimensions.items()]
     if tuning.untouched is not None:
         named.append(("untouched queries", tuning.untouched))
-    named += [(f"guard {one.suite}", one.versus) for one in tuning.guards]
     rows = [_row(name, one) for name, one in named]
+    rows += [_row(f"guard {one.suite}", one.versus, one.margin) for one in tuning.guards]
     if tuning.accuracy is not None:
         found = tuning.accuracy
         gain = format_delta(found.tuned - found.base)
@@ -40,8 +41,10 @@ def _all(first: Versus | None, others: tuple[Versus, ...]) -> list[Versus]:
     return [one for one in (first, *others) if one is not None]
 
 
-def _row(name: str, one: Versus) -> tuple[str, ...]:
-    delta = f"{format_delta(one.delta)} {format_interval(one.ci90, (0.0,))}"
+def _row(name: str, one: Versus, margin: float = MARGIN) -> tuple[str, ...]:
+    """Numbers on their side of 0 and of the margin, which the outcome beside them rests on."""
+    against = (0.0, -margin)
+    delta = f"{format_delta(one.delta, against)} {format_interval(one.ci90, against)}"
     queries = f"{name} ({format_count(one.n)})"
     return queries, one.measure, format_move(one.base, one.tuned), delta, f"{one.won} / {one.lost}", one.outcome  # fmt: skip  # noqa: E501
 
@@ -66,7 +69,8 @@ def facts_of(tuning: Tuning) -> Iterator[str]:
                 f"{format_count(mined.filled)} filled with random documents; left out "
                 f"{format_count(mined.removed_by_id)} relevant by id, "
                 f"{format_count(mined.removed_by_text)} by text, "
-                f"{format_count(mined.removed_by_margin)} too near a positive"
+                f"{format_count(mined.removed_by_margin)} too near a positive; "
+                "20 to be judged by a person: negatives.md"
             )
     yield from _diagnoses(tuning)
     if tuning.averaging:

@@ -55,5 +55,5 @@ def best_on_dev(curve: Sequence[Averaged]) -> float:
 def largest_that_keeps(curve: Sequence[Averaged], guard_base: float, margin: float) -> float | None:
     """The largest alpha at which the guard's dev value lost less than the margin; else None."""
     keeps = [one.alpha for one in curve if one.guard is not None
-             and order(guard_base - one.guard, margin) < 0]  # fmt: skip
+             and order(margin, guard_base - one.guard) > 0]  # fmt: skip
     return max(keeps, default=None)

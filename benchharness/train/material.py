@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,9 +113,10 @@ def gather(
     data = load(reference) if reference is not None else _without_queries(test)
     given = [*judged_pairs(data)]
     for name in suite.pairs:
-        given += read_pairs(base / Path(name).expanduser())
+        given += _given(base / Path(name).expanduser())
     known = _documents_by_text(data) if suite.pairs else {}
-    located = [_located(pair, data, known) for pair in given]
+    queries = dict(data.queries)
+    located = [_located(pair, data, known, queries) for pair in given]
     kept, sources = _deduplicated(located, max_pairs)
     if not kept:
         raise DataError(
@@ -124,6 +125,13 @@ def gather(
             remedy="give queries with relevant documents of the corpus, or --pairs FILE",
         )
     return Material(_judged(data, kept), tuple(kept), sources)
+
+
+def _given(file: Path) -> Iterator[Pair]:
+    """Yields the pairs of a file; none of them passes for a judgment of the data."""
+    for pair in read_pairs(file):
+        is_claimed = pair.source == JUDGMENTS
+        yield dataclasses.replace(pair, source=file.name) if is_claimed else pair
 
 
 def judged_pairs(data: Dataset) -> Iterable[Pair]:
@@ -161,18 +169,26 @@ def _digest(text: str) -> str:
     return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _located(pair: Pair, data: Dataset, known: Mapping[str, str]) -> Pair:
-    """The pair with the document of the corpus that it is about, where there is one."""
-    if pair.source == JUDGMENTS and pair.doc_id:
+def _located(pair: Pair, data: Dataset, known: Mapping[str, str], queries: dict[str, str]) -> Pair:
+    """The pair with the document of the corpus that it is about, where there is one.
+
+    queries: query_id -> text of those so far; the pair's is added.
+    """
+    if pair.source == JUDGMENTS:
         return pair
     is_there = bool(pair.doc_id) and data.corpus.rows_of([pair.doc_id])[0] >= 0
     doc_id = pair.doc_id if is_there else known.get(_digest(pair.positive), "")
     if not doc_id:
         return dataclasses.replace(pair, query_id="", doc_id="")
-    query_id = pair.query_id or f"pair:{_digest(pair.query)[:16]}"
-    taken = data.queries.get(query_id)
-    if taken is not None and normalised(taken) != normalised(pair.query):
-        query_id = f"{pair.source}:{query_id}"  # sources number their queries alike
+    # Sources number their queries alike, and a file may do so twice: an id stays one question's.
+    names = [f"pair:{_digest(pair.query)[:16]}"]
+    if pair.query_id:
+        names = [pair.query_id, f"{pair.source}:{pair.query_id}", *names]
+    asked = normalised(pair.query)
+    query_id = next(
+        (one for one in names if normalised(queries.setdefault(one, pair.query)) == asked),
+        names[-1],
+    )
     return dataclasses.replace(pair, query_id=query_id, doc_id=doc_id)
 
 

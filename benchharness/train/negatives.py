@@ -20,7 +20,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from benchharness.data.similarity import normalised
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError, UsageError
 from benchharness.evaluation.search import UNRANKED_SCORE, Hits, rank, search
@@ -31,6 +30,7 @@ from benchharness.models.encoder import Encoder, Ranker, is_encoder
 from benchharness.progress import Listener, Step, silent
 from benchharness.train.folds import shortened
 from benchharness.train.pair import Pair
+from benchharness.train.positives import BLANK, Known, known_of, text_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 SAMPLED = 20  # mined negatives that a person can judge in a few minutes
 _SAMPLINGS = ("top", "random")
 _PAIRS_AT_ONCE = 512  # whose vectors are in double precision together
-_BLANK = 0  # key of a text without a character
 
 
 @dataclass(frozen=True)
@@ -94,21 +93,6 @@ class Mined:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is no negative of a query, and what its margin is taken from.
-
-    by_id, by_text: corpus rows. scored: rows of its positives, by id or text.
-    absent: positives that the corpus does not have. keys: of texts that are no negatives.
-    """
-
-    by_id: frozenset[int]
-    by_text: frozenset[int]
-    scored: tuple[int, ...]
-    absent: tuple[str, ...]
-    keys: frozenset[int]
-
-
-@dataclass(frozen=True)
 class _Choice:
     """The negatives of a pair in order: given texts, mined (row, rank), random (row, 0)."""
 
@@ -153,9 +137,9 @@ def mine(
     if not pairs:
         return Mined((), 1.0, 1.0, 0, 0, 0, 0, ())
     asked = sorted({pair.query for pair in pairs})
-    keys = np.fromiter(map(_key, corpus.texts), dtype=np.uint64, count=len(corpus))
-    known = _known(pairs, corpus, keys, relevant or {})
-    facts = [known[_key(query)] for query in asked]
+    keys = np.fromiter(map(text_key, corpus.texts), dtype=np.uint64, count=len(corpus))
+    known = known_of(pairs, corpus, keys, relevant or {})
+    facts = [known[text_key(query)] for query in asked]
     if is_encoder(system):
         ranked = _by_vectors(system, asked, facts, corpus, rule.last, cache, listener)
     else:
@@ -166,76 +150,12 @@ def mine(
     removed: Counter[str] = Counter(without_margin=int(np.isnan(ranked[1]).sum()))
     choices: dict[int, _Choice] = {}
     for place, (query, fact) in enumerate(zip(asked, facts, strict=True)):
-        sought, avoided, reasons = _sift(ranked, place, fact, rule, keys)
+        sought, avoided, reasons = _sift(ranked, place, fact, rule)
         removed += reasons
         for number in members[query]:
             choices[number] = _chosen(pairs[number], fact, sought, avoided, rule, keys, seed)
     in_order = [choices[number] for number in range(len(pairs))]
     return _mined(pairs, in_order, corpus, rule.per_query, seed, removed)
-
-
-# --- what is known of a query -------------------------------------------------------------------
-
-
-def _known(
-    pairs: Sequence[Pair],
-    corpus: TextTable,
-    keys: NDArray[np.uint64],
-    relevant: Mapping[str, Collection[str]],
-) -> dict[int, _Known]:
-    """Key of each query's text -> what is known of it."""
-    by_query_id: dict[str, set[str]] = {}
-    for pair in pairs:
-        if pair.query_id:
-            ids = by_query_id.setdefault(pair.query_id, set(relevant.get(pair.query_id, ())))
-            ids.update([pair.doc_id] if pair.doc_id else [])
-    grouped: dict[int, list[Pair]] = {}
-    for pair in pairs:
-        grouped.setdefault(_key(pair.query), []).append(pair)
-    doc_ids = {key: set[str]() for key in grouped}
-    for key, members in grouped.items():
-        for pair in members:
-            doc_ids[key].update(by_query_id.get(pair.query_id, [pair.doc_id]))
-    every = sorted(set().union(*doc_ids.values()) - {""})
-    row_of = dict(zip(every, corpus.rows_of(every).tolist(), strict=True))
-    texts = {_key(pair.positive) for pair in pairs} | grouped.keys()
-    texts |= {int(keys[row]) for row in row_of.values() if row >= 0}
-    rows_with = _rows_with(keys, texts - {_BLANK})
-    found = {}
-    for key, members in grouped.items():
-        by_id = frozenset(row for name in doc_ids[key] if (row := row_of.get(name, -1)) >= 0)
-        same = {_key(pair.positive) for pair in members} | {int(keys[row]) for row in by_id}
-        copies = frozenset(row for text in same for row in rows_with.get(text, ()))
-        absent = {
-            pair.positive
-            for pair in members
-            if row_of.get(pair.doc_id, -1) < 0 and _key(pair.positive) not in rows_with
-        }
-        found[key] = _Known(
-            by_id=by_id,
-            by_text=(copies | frozenset(rows_with.get(key, ()))) - by_id,
-            scored=tuple(sorted(by_id | copies)),
-            absent=tuple(sorted(absent)),
-            keys=frozenset(same | {key}),
-        )
-    return found
-
-
-def _rows_with(keys: NDArray[np.uint64], wanted: set[int]) -> dict[int, tuple[int, ...]]:
-    """Each wanted key that a row has -> its rows in order."""
-    import numpy as np
-
-    found: dict[int, list[int]] = {}
-    for row in np.flatnonzero(np.isin(keys, np.array(sorted(wanted), dtype=np.uint64))).tolist():
-        found.setdefault(int(keys[row]), []).append(row)
-    return {key: tuple(rows) for key, rows in found.items()}
-
-
-def _key(text: str) -> int:
-    """64 bits that are equal for equal normalised texts; _BLANK without a character."""
-    plain = normalised(text)
-    digest = hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest, "little") or 1) if plain else _BLANK
 
 
 # --- rankings -----------------------------------------------------------------------------------
@@ -244,7 +164,7 @@ def _key(text: str) -> int:
 def _by_vectors(
     encoder: Encoder,
     asked: Sequence[str],
-    facts: Sequence[_Known],
+    facts: Sequence[Known],
     corpus: TextTable,
     depth: int,
     cache: EmbeddingCache,
@@ -292,7 +212,7 @@ def _lower(
 def _by_ranker(
     ranker: Ranker,
     asked: Sequence[str],
-    facts: Sequence[_Known],
+    facts: Sequence[Known],
     corpus: TextTable,
     depth: int,
     listener: Listener,
@@ -316,7 +236,7 @@ def _by_ranker(
 
 
 def _sift(
-    ranked: _Ranked, place: int, known: _Known, rule: MiningRule, keys: NDArray[np.uint64]
+    ranked: _Ranked, place: int, known: Known, rule: MiningRule
 ) -> tuple[list[tuple[int, int]], set[int], Counter[str]]:
     """((row, rank) of what may be a negative, rows that ranked high and may not, why they not)."""
     hits, worst = ranked[0], float(ranked[1][place])
@@ -327,7 +247,7 @@ def _sift(
     removed: Counter[str] = Counter()
     rows, scores = hits.rows[place].tolist(), hits.scores[place].tolist()
     for number, (row, score) in enumerate(zip(rows, scores, strict=True), start=1):
-        if row < 0 or score <= UNRANKED_SCORE or keys[row] == _BLANK:
+        if row < 0 or score <= UNRANKED_SCORE:
             continue
         if number < rule.first:
             avoided.add(row)
@@ -345,7 +265,7 @@ def _sift(
 
 def _chosen(
     pair: Pair,
-    known: _Known,
+    known: Known,
     sought: Sequence[tuple[int, int]],
     avoided: Collection[int],
     rule: MiningRule,
@@ -354,10 +274,10 @@ def _chosen(
 ) -> _Choice:
     fitting: dict[int, str] = {}
     for text in pair.negatives:
-        if (key := _key(text)) not in known.keys:
+        if (key := text_key(text)) not in known.keys:
             fitting.setdefault(key, text)
     given = tuple(fitting.values())[: rule.per_query]
-    taken = {_BLANK, *map(_key, given)}
+    taken = {BLANK, *map(text_key, given)}
     wanted = rule.per_query - len(given)
     if rule.sampling == "random":
         sought = sorted(sought, key=lambda one: _draw(seed, pair.query, int(keys[one[0]])))

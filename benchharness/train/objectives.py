@@ -17,6 +17,7 @@ from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import is_encoder
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
+from benchharness.train.labels import label_role
 from benchharness.train.pair import Pair
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 RETRIEVAL, REPLAY, LABELS, TEACHER = "retrieval", "replay", "labels", "teacher"
 _LABEL = "label"
 _SMALLEST_LABEL_BATCH = 4
+# How much nearer, in cosine, a text is to texts of its label than to others.
+_LABEL_MARGIN = 0.25
 # Batches of labelled texts are balanced, which leaves the tails of frequent labels out.
 _MORE_LABELS = 1.5
 
@@ -121,7 +124,7 @@ def make_objectives(
         rows_wanted = math.ceil(_MORE_LABELS * steps * _even(batch))
         datasets[LABELS] = _label_dataset(examples.labels, rows_wanted, recipe.seed)
         losses[LABELS] = _label_loss(model)
-        prompts[LABELS] = _named(encoder.prompts["query"], ["text"])
+        prompts[LABELS] = _named(encoder.prompts[label_role(encoder)], ["text"])
     if examples.taught is not None:
         texts, vectors = examples.taught
         datasets[TEACHER] = _taught_dataset(texts, vectors, steps * batch, recipe.seed)
@@ -268,7 +271,10 @@ def _taught_dataset(texts: Sequence[str], vectors: Any, rows: int, seed: int) ->
 def _label_loss(model: SentenceTransformer) -> torch.nn.Module:
     from sentence_transformers.sentence_transformer import losses
 
-    return losses.BatchAllTripletLoss(model)
+    # The library's default, a margin of 5 between Euclidean distances, is out of reach for
+    # vectors of length 1 and pulls all of them together.
+    cosine = losses.BatchHardTripletLossDistanceFunction.cosine_distance
+    return losses.BatchAllTripletLoss(model, distance_metric=cosine, margin=_LABEL_MARGIN)
 
 
 def _teacher_loss(model: SentenceTransformer, dim: int) -> torch.nn.Module:

@@ -158,7 +158,7 @@ def prepare(
         leaks=leaks,
         labels=labels,
         guards=tuple(_guards(suite, base, guards)),
-        remarks=tuple(recipe.remarks(kind)),
+        remarks=(*recipe.remarks(kind), *(labels.lines if labels is not None else ())),
         split=cut.split if cut is not None else split,
     )
     _check_dev_sets(prepared)

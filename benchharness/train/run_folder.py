@@ -24,6 +24,7 @@ from benchharness.files import write_atomically
 RUN = "run.json"
 PAIRS = "pairs.jsonl"
 FOLDS = "folds.json"
+NEGATIVES = "negatives.md"
 RESULT = "result.json"
 CANDIDATE = "candidate"
 MODEL = "model"

@@ -37,6 +37,7 @@ from benchharness.train.run_folder import (
     CANDIDATE,
     FOLDS,
     MODEL,
+    NEGATIVES,
     PAIRS,
     finish,
     finished,
@@ -95,6 +96,7 @@ def tune(
         done = run_folds(prepared, folder) if prepared.folds is not None else []
         tuning = _concluded(bench, prepared, folder, done, out)
         write_card(folder / MODEL, tuning)
+        _write_sample(folder, tuning)
     return dataclasses.replace(tuning, minutes=(time.monotonic() - began) / 60)
 
 
@@ -111,6 +113,23 @@ def _question(prepared: Prepared, folds: int) -> dict[str, Any]:
         "labels": _digest(repr(prepared.labels)) if prepared.labels is not None else None,
         "replayed": _digest(repr(prepared.workshop.replay)) if prepared.workshop.replay else None,
     }
+
+
+def _write_sample(folder: Path, tuning: Tuning) -> None:
+    """Mined negatives that a person should look at: what answers its query must not be there."""
+    mined = [one.mining for one in tuning.trainings if one.mining is not None]
+    if not mined:
+        return
+    lines = ["# Mined negatives\n", "\nDoes one of them answer its query? Then raise the margin.\n"]
+    for query, positive, negative, rank in mined[-1].sample:
+        lines.append(f"\n## {' '.join(query.split())}\n")
+        lines.append(f"\npositive:\n\n{_quoted(positive)}\n")
+        lines.append(f"\nnegative, rank {rank}:\n\n{_quoted(negative)}\n")
+    write_lines(folder / NEGATIVES, lines)
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
 
 
 def _digest(text: str) -> str:

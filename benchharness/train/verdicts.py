@@ -55,11 +55,12 @@ def values_of(result: Result) -> dict[str, dict[str, float]]:
     }
 
 
-def line_of(found: Versus) -> str:
+def line_of(found: Versus, margin: float = MARGIN) -> str:
     """`recall@10 0.338 → 0.577, +0.239 [0.214, 0.264] on 1,000 queries`."""
     queries = format_count(found.n, "query", "queries")
-    move, delta = format_move(found.base, found.tuned), format_delta(found.delta)
-    return f"{found.measure} {move}, {delta} {format_interval(found.ci90, (0.0,))} on {queries}"
+    against = (0.0, -margin)
+    move, delta = format_move(found.base, found.tuned), format_delta(found.delta, against)
+    return f"{found.measure} {move}, {delta} {format_interval(found.ci90, against)} on {queries}"
 
 
 def conclude(
@@ -82,10 +83,12 @@ def conclude(
     lost = [one for one in guards if one.versus.outcome == "regressed"]
     unsettled = [one for one in guards if one.versus.outcome not in ("pass", "improved")]
     if lost:
-        return "regressed", f"the guard {lost[0].suite} fell: {line_of(lost[0].versus)}; {why}"
+        fell = line_of(lost[0].versus, lost[0].margin)
+        return "regressed", f"the guard {lost[0].suite} fell: {fell}; {why}"
     if held_out.outcome == "improved" and unsettled:
         guard = f"the guard {unsettled[0].suite} is not shown to have kept its level"
-        return "inconclusive", f"{why}; but {guard}: {line_of(unsettled[0].versus)}"
+        line = line_of(unsettled[0].versus, unsettled[0].margin)
+        return "inconclusive", f"{why}; but {guard}: {line}"
     if held_out.outcome in ("improved", "regressed"):
         return held_out.outcome, why
     return "inconclusive", f"{why}: not shown to be better"

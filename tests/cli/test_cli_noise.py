@@ -85,7 +85,8 @@ class Torch:
 @pytest.fixture(autouse=True)
 def torch(monkeypatch: pytest.MonkeyPatch) -> Torch:
     double = Torch()
-    monkeypatch.setattr("benchharness.cli.conditions.prepare_torch", lambda: double)
+    for place in ("cli.conditions", "models.runtime"):
+        monkeypatch.setattr(f"benchharness.{place}.prepare_torch", lambda: double)
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
     return double

@@ -123,3 +123,58 @@ def test_groups_are_in_no_fingerprint_and_in_no_digest():
 
     assert grouped.fingerprint == plain.fingerprint
     assert grouped.query_digests == plain.query_digests
+
+
+def test_restricted_keeps_those_queries_and_their_judgments_only():
+    """Also judgments of 0, unjudged queries and the lines; the whole is as it was."""
+    rows = [(*row[:3], number) for number, row in enumerate(JUDGED, start=5)]
+    whole = dataset_of(rows, queries=ASKED)
+
+    found = whole.restricted(["q1", "q4", "not there"])
+
+    assert dict(found.queries) == {"q1": "one", "q4": "not judged"}
+    assert found.qrels.query_ids == ("q1", "q1")
+    assert found.qrels.doc_ids == ("a", "b")
+    assert found.qrels.relevance.tolist() == [1, 0]
+    assert found.qrels.lines.tolist() == [5, 6]
+    assert len(whole.queries) == len(whole.qrels) == 4
+
+
+def test_restricted_keeps_the_corpus_itself_and_every_label():
+    """No copy of a million documents; a synthetic query stays labelled as one."""
+    whole = Dataset(
+        "set", TextTable.of([("a", "1")]), ASKED, Qrels.of(JUDGED, source="test.tsv"),
+        query_origin="llm", details=(("version", "1"),), groups={"q1": {"lang": "de"}},
+    )  # fmt: skip
+
+    found = whole.restricted({"q1"})
+
+    assert found.corpus is whole.corpus
+    assert (found.name, found.query_origin, found.details) == ("set", "llm", whole.details)
+    assert found.groups["q1"] == {"lang": "de"}
+    assert found.qrels.source == "test.tsv"
+
+
+@pytest.mark.parametrize("query_ids", [{"q2", "q1"}, {"q1"}, set()], ids=["two", "one", "none"])
+def test_what_was_computed_of_the_whole_does_not_stick_to_a_part(query_ids):
+    """Relevance and fingerprint are those of a data set that was read so."""
+    whole = dataset_of(JUDGED, queries=ASKED)
+    assert len(whole.relevance) == 2
+    assert whole.fingerprint.whole
+    assert len(whole.query_digests) == 3
+
+    found = whole.restricted(query_ids)
+
+    alone = dataset_of(
+        [row for row in JUDGED if row[0] in query_ids],
+        queries={name: text for name, text in ASKED.items() if name in query_ids},
+    )
+    assert found.fingerprint == alone.fingerprint
+    assert found.query_digests == alone.query_digests
+    assert found.relevance.query_ids == tuple(sorted(query_ids))
+
+
+def test_restricted_to_all_is_the_same_data():
+    whole = dataset_of(JUDGED, queries=ASKED)
+
+    assert whole.restricted(ASKED).fingerprint == whole.fingerprint

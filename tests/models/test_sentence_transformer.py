@@ -450,3 +450,115 @@ def test_the_costs_of_minilm_are_the_published_ones() -> None:
     assert isinstance(encoder, SentenceTransformerEncoder)
 
     assert encoder.costs == {"dimension": 384.0, "size": 90_868_376.0}
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["static_model", "bert_model"])
+def test_around_a_model_in_memory_vectors_are_those_of_its_own_encode(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Cosine above 0.999999, before and after a weight has moved: nothing is kept of earlier."""
+    import torch
+
+    encoder = _open(request.getfixturevalue(kind))
+    model = encoder.load_for_training()
+    before = _encode(encoder.around(model), TEXTS)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn(weight.shape, generator=torch.manual_seed(9)))
+
+    found = _encode(encoder.around(model), TEXTS)
+
+    theirs = model.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    has_tokens = np.linalg.norm(theirs, axis=1) > 0
+    assert (found[has_tokens] * theirs[has_tokens]).sum(axis=1).min() > 0.999999
+    assert not np.allclose(found, before, atol=1e-3)
+    np.testing.assert_allclose(before, _encode(encoder, TEXTS), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", ["dim=8", "max_length=4", "query_prompt=one "])
+def test_around_keeps_the_options_of_the_spec(bert_model: Path, options: str) -> None:
+    """A model is judged in training as it will be opened afterwards."""
+    encoder = _open(bert_model, options)
+
+    live = encoder.around(encoder.load_for_training())
+
+    assert live.spec == encoder.spec
+    for role in ("query", "document"):
+        np.testing.assert_allclose(
+            _encode(live, TEXTS, role), _encode(encoder, TEXTS, role), atol=1e-6
+        )
+
+
+def test_around_does_not_pass_for_the_model_on_disk(static_model: Path) -> None:
+    """Its fingerprint is another one, and the encoder that it was made from is unchanged."""
+    encoder = _open(static_model)
+    before = encoder.fingerprint
+
+    live = encoder.around(encoder.load_for_training())
+
+    assert live.fingerprint != before
+    assert _open(static_model).fingerprint == encoder.fingerprint == before
+
+
+def test_a_model_to_be_trained_has_all_components_in_float32(bert_model: Path) -> None:
+    """Whatever the spec says: rates are too small for bfloat16, and every component learns."""
+    import torch
+
+    model = _open(bert_model, "dtype=bfloat16,dim=8").load_for_training()
+
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}
+    assert model.encode("cat", show_progress_bar=False).shape == (32,)
+
+
+def test_every_training_begins_with_the_weights_on_disk(static_model: Path) -> None:
+    """No training sees what an earlier one left."""
+    encoder = _open(static_model)
+    first = encoder.load_for_training()
+    first.load_state_dict({name: 0 * value for name, value in first.state_dict().items()})
+
+    again = encoder.load_for_training()
+
+    assert again is not first
+    assert all(value.any() for value in again.state_dict().values())
+
+
+@pytest.mark.parametrize("kind", ["static_model", "bert_model"])
+@pytest.mark.parametrize("options", ["", "max_length=4,query_prompt=one ,document_prompt=two "])
+def test_what_is_saved_of_a_trained_model_keeps_the_options(
+    kind: str, options: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Prompts and the length that is read: opened without a word, it gives the same vectors."""
+    encoder = _open(request.getfixturevalue(kind), options)
+    texts = [*TEXTS, "one two three red cat dog " * 30]
+
+    encoder.load_for_training().save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+
+    saved = _open(tmp_path / "saved")
+    assert saved.prompts == encoder.prompts
+    for role in ("query", "document"):
+        np.testing.assert_allclose(
+            _encode(saved, texts, role), _encode(encoder, texts, role), atol=1e-6
+        )
+
+
+def test_what_is_saved_of_a_trained_model_keeps_its_pooling(
+    bert_model: Path, tmp_path: Path
+) -> None:
+    encoder = _open(bert_model, "pooling=cls")
+
+    encoder.load_for_training().save_pretrained(str(tmp_path / "saved"), create_model_card=False)
+
+    np.testing.assert_allclose(
+        _encode(_open(tmp_path / "saved"), TEXTS), _encode(encoder, TEXTS), atol=1e-6
+    )
+
+
+def test_a_trainable_model_knows_its_kind_and_its_folder(
+    static_model: Path, bert_model: Path
+) -> None:
+    """A bag of token vectors trains at other rates."""
+    assert (_open(static_model).is_static, _open(bert_model).is_static) == (True, False)
+    assert _open(bert_model, "dim=8").folder == bert_model

@@ -21,6 +21,19 @@ from benchharness.judge.policy import Policy
 from benchharness.judge.statistics import estimate
 from benchharness.suite import DatasetReference, Suite, Thresholds
 from benchharness.testing import StoredReferences
+from benchharness.train.curve import Curve, Evaluation, Step
+from benchharness.train.diagnosis import Diagnosis
+from benchharness.train.tuning import (
+    Accuracy,
+    Averaged,
+    Guarded,
+    Mining,
+    Pilot,
+    Source,
+    Training,
+    Tuning,
+    Versus,
+)
 
 HASH = "ab" * 32
 OTHER_HASH = "cd" * 32
@@ -166,6 +179,61 @@ def _answered(
         facts=tuple(facts),
         environment=environment,
     )
+
+
+def make_versus(**fields: object) -> Versus:
+    """A measure that went from 0.3 to 0.5 on 1,000 queries."""
+    known = {
+        "measure": "recall@10", "base": 0.3, "tuned": 0.5, "delta": 0.2, "ci90": (0.15, 0.25),
+        "n": 1000, "won": 300, "lost": 100, "method": "tango", "outcome": "improved",
+    }  # fmt: skip
+    return Versus(**(known | fields))  # type: ignore[arg-type]
+
+
+def make_tuning(**fields: object) -> Tuning:
+    """An improvement with two folds and a value in every field that a tuning has."""
+    curve = Curve((Step(1, 0.5, 2.1, 0.7, 3.4),), (Evaluation(0, 0.0, 0.3, 0.1),))
+    facts = {"steps": 40, "batch_size": 32, "candidates": 128, "rows_seen": 5120, "pairs": 1280}
+    healthy = Diagnosis("healthy", "the loss fell", "")
+    mining = Mining("bm25", 0.875, 0.95, 12, 3, 4567, 1, (("q", "p", "n", 11),))
+    fold = Training("fold 1", 500, 0.3, 0.5, 0.75, 1.0, facts, curve, (healthy,))
+    known = {
+        "suite": "faq", "model": "minilm", "outcome": "improved", "why": "held out: it is better",
+        "advice": "use it", "spec": "runs/faq/model", "folder": "runs/faq", "split": "component",
+        "note": "queries about documents that were never trained on",
+        "held_out": make_versus(), "out_of_fold": make_versus(n=5000),
+        "more_held_out": (make_versus(measure="mrr@10"),),
+        "more_out_of_fold": (make_versus(measure="ndcg@10"),),
+        "dimensions": {64: make_versus(tuned=0.4), 32: make_versus(tuned=0.35)},
+        "trainings": (
+            fold,
+            replace(fold, name="fold 2", tuned=0.45, best_share=0.0),
+            replace(fold, name="final", held_out=0, base=None, tuned=None, mining=mining),
+        ),
+        "guards": (Guarded("old", 0.03, make_versus(measure="ndcg@10"), "few queries"),),
+        "averaging": (Averaged(1.0, dev=0.5, guard=0.25), Averaged(0.5, dev=0.375)),
+        "accuracy": Accuracy(0.8, 0.81, 200),
+        "sources": (
+            Source("judgments", 900, 900, synthetic=False),
+            Source("made", 5000, 4321, synthetic=True),
+        ),
+        "leaks": ("12 documents stand on both sides",), "touched": 12,
+        "untouched": make_versus(n=900), "pilot": Pilot(make_versus(n=200), 400, 5221, 12.5),
+        "recipe": {"epochs": 2.0, "guide": None, "matryoshka": [64, 32], "schedule": "cosine"},
+        "remarks": ("learning_rate 1 is outside the usual",), "fingerprint": HASH, "minutes": 2.5,
+    }  # fmt: skip
+    return Tuning(**(known | fields))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def tuning() -> Callable[..., Tuning]:
+    """`tuning(outcome="regressed")`: a tuning with a value in every field, some replaced."""
+    return make_tuning
+
+
+@pytest.fixture
+def versus() -> Callable[..., Versus]:
+    return make_versus
 
 
 @pytest.fixture
