@@ -70,7 +70,7 @@ def facts_of(tuning: Tuning) -> Iterator[str]:
                 f"{format_count(mined.removed_by_id)} relevant by id, "
                 f"{format_count(mined.removed_by_text)} by text, "
                 f"{format_count(mined.removed_by_margin)} too near a positive; "
-                "20 to be judged by a person: negatives.md"
+                f"{len(mined.sample)} to be judged by a person: negatives.md"
             )
     yield from _diagnoses(tuning)
     if tuning.averaging:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -334,7 +335,10 @@ def _add_adapters(model: SentenceTransformer, rank: int) -> None:
         lora_dropout=0.05,
         target_modules="all-linear",
     )
-    first.model = get_peft_model(first.model, config)
+    with warnings.catch_warnings():
+        # peft asks transformers by a name that transformers has deprecated.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        first.model = get_peft_model(first.model, config)
 
 
 def _merged(model: SentenceTransformer) -> SentenceTransformer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from benchharness.evaluation.measure import measure_system
+from benchharness.files import write_atomically
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
 from benchharness.train.averaging import ALPHAS, best_on_dev, set_average, weights_of
@@ -19,7 +21,7 @@ from benchharness.train.devset import DevSet
 from benchharness.train.diagnosis import diagnose
 from benchharness.train.fitting import Fitted
 from benchharness.train.prepare import Prepared
-from benchharness.train.run_folder import finish, finished
+from benchharness.train.run_folder import CURVE, finish, finished
 from benchharness.train.tuning import Averaged, Mining, Training
 from benchharness.train.verdicts import MEASURE, Values, values_of
 
@@ -67,6 +69,7 @@ def run_fold(prepared: Prepared, fold: int, folder: Path) -> Fold:
         values = {name: {one: found[one] for one in asked} for name, found in base.items()}
     else:
         values = _judged(prepared, fitted, asked, stage)
+    write_curve(folder, fitted.curve)
     found = Fold(
         training_of(f"fold {fold + 1}", fitted, alpha, mining, base[MEASURE], values[MEASURE]),
         averaging,
@@ -145,6 +148,11 @@ def training_of(
         diagnoses=diagnose(fitted.curve),
         mining=mining,
     )
+
+
+def write_curve(folder: Path, curve: Curve) -> None:
+    """Every step and evaluation, for whoever looks closer than the report."""
+    write_atomically(folder / CURVE, [json.dumps(dataclasses.asdict(curve), indent=0) + "\n"])
 
 
 def thinned(curve: Curve) -> Curve:

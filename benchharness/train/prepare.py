@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Prepared:
     folds:    None where the run trains once.
     judged:   the base model's result on the training side.
     labels:   of the second task; None without one.
+    others:   spec -> fingerprint of the models that help: miner, guide, teacher.
     remarks:  what the report must say of the recipe and the data.
     """
 
@@ -66,6 +67,7 @@ class Prepared:
     leaks: Leaks
     labels: Labels | None
     guards: tuple[Guard, ...]
+    others: Mapping[str, str]
     remarks: tuple[str, ...]
     split: str
 
@@ -123,8 +125,8 @@ def prepare(
         raise UsageError(
             f"recipe: lora adapts linear layers, and {model} has none", remedy="leave lora out"
         )
-    if recipe.negatives and recipe.miner != SELF:
-        open_model(recipe.miner, base)
+    others = _helping(recipe, base)
+    _check_guide(encoder, recipe, base)
     bench.tell(Step(f"{suite.name} · {model} · read the training side", 0, 0))
     test = bench.dataset(suite.dataset, base)
     material = gather(
@@ -158,6 +160,7 @@ def prepare(
         leaks=leaks,
         labels=labels,
         guards=tuple(_guards(suite, base, guards)),
+        others=others,
         remarks=(*recipe.remarks(kind), *(labels.lines if labels is not None else ())),
         split=cut.split if cut is not None else split,
     )
@@ -180,6 +183,25 @@ def trainable_encoder(model: str, base: Path) -> SentenceTransformerEncoder:
 def suites_beside(base: Path) -> Path:
     """Where suites are looked up by name: beside the suite file, or in ./suites without one."""
     return base if any(suite_files(base, deep=False)) else base / "suites"
+
+
+def _helping(recipe: Recipe, base: Path) -> dict[str, str]:
+    """spec -> fingerprint of every other model that the recipe names. Raises what opening does."""
+    miner = recipe.miner if recipe.negatives and recipe.miner != SELF else None
+    named = {spec for spec in (miner, recipe.guide, recipe.teacher) if spec is not None}
+    return {spec: open_model(spec, base).fingerprint for spec in sorted(named)}
+
+
+def _check_guide(encoder: SentenceTransformerEncoder, recipe: Recipe, base: Path) -> None:
+    """Raises UsageError where the library's GIST loss could not read texts for both models."""
+    if recipe.guide is None:
+        return
+    for side in (encoder, open_model(recipe.guide, base)):
+        if not isinstance(side, SentenceTransformerEncoder) or side.is_static:
+            raise UsageError(
+                f"recipe: a guide works with transformers on both sides, {side.spec} is none",
+                remedy="guide a transformer by another, such as minilm, or leave guide out",
+            )
 
 
 def _check_dev_sets(prepared: Prepared) -> None:

@@ -3,7 +3,7 @@
 run.json             what was asked: a folder serves one question only
 pairs.jsonl          the training pairs
 folds.json           the fold of each query
-fold-1/ … final/     checkpoints, then result.json
+fold-1/ … final/     checkpoints; then curve.json, every step, and result.json
 candidate/           the tuned model
 model/               the model to use: the tuned one, or the base kept
 """
@@ -26,6 +26,7 @@ PAIRS = "pairs.jsonl"
 FOLDS = "folds.json"
 NEGATIVES = "negatives.md"
 RESULT = "result.json"
+CURVE = "curve.json"
 CANDIDATE = "candidate"
 MODEL = "model"
 # Other versions give other bits: a run is finished with those that it was begun with.
@@ -107,7 +108,7 @@ def finished(stage: Path) -> dict[str, Any] | None:
 
 
 def finish(stage: Path, content: Mapping[str, Any]) -> None:
-    """Writes what the stage found, and takes its checkpoints away."""
+    """Writes what the stage found, as its last file, and takes its checkpoints away."""
     write_atomically(stage / RESULT, [json.dumps(content) + "\n"])
     for checkpoint in stage.rglob("checkpoint-*"):
         shutil.rmtree(checkpoint, ignore_errors=True)

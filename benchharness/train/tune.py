@@ -30,6 +30,7 @@ from benchharness.train.kfold import (
     pooled,
     run_folds,
     training_of,
+    write_curve,
 )
 from benchharness.train.pair import pair_lines
 from benchharness.train.prepare import Prepared, prepare
@@ -108,6 +109,8 @@ def _question(prepared: Prepared, folds: int) -> dict[str, Any]:
         "training side": prepared.material.fingerprint,
         "test side": prepared.test.fingerprint.whole,
         "recipe": prepared.recipe.settings(),
+        "other models": dict(prepared.others),
+        "guards": [f"{one.suite.name} {one.measure} {one.margin}" for one in prepared.guards],
         "folds": folds,
         "split": prepared.split,
         "labels": _digest(repr(prepared.labels)) if prepared.labels is not None else None,
@@ -241,6 +244,7 @@ def _train_final(prepared: Prepared, stage: Path, place: Path, folds: list[Fold]
         alpha, averaging = averaged_on_dev(prepared, fitted, dev)
     if not fitted.is_base:
         save_candidate(prepared, fitted, alpha if folds else 1.0, place)
+    write_curve(stage, fitted.curve)
     training = training_of("final", fitted, alpha, mining)
     content = {
         "training": dataclasses.asdict(training),

@@ -193,7 +193,7 @@ def make_versus(**fields: object) -> Versus:
 def make_tuning(**fields: object) -> Tuning:
     """An improvement with two folds and a value in every field that a tuning has."""
     curve = Curve((Step(1, 0.5, 2.1, 0.7, 3.4),), (Evaluation(0, 0.0, 0.3, 0.1),))
-    facts = {"steps": 40, "batch_size": 32, "candidates": 128, "rows_seen": 5120, "pairs": 1280}
+    facts = {"steps": 40.0, "batch_size": 32.0, "candidates": 128.0, "rows_seen": 5120.0}
     healthy = Diagnosis("healthy", "the loss fell", "")
     mining = Mining("bm25", 0.875, 0.95, 12, 3, 4567, 1, (("q", "p", "n", 11),))
     fold = Training("fold 1", 500, 0.3, 0.5, 0.75, 1.0, facts, curve, (healthy,))

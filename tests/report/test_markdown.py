@@ -10,6 +10,8 @@ from benchharness.gate import Gate, Waiver
 from benchharness.report.markdown import escape, escape_html, summarise
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import Release
+from benchharness.report.tuning_text import HEAD, facts_of, rows_of
+from benchharness.train.tuning import Guarded, Source, Tuning
 
 
 @pytest.mark.parametrize(
@@ -219,3 +221,77 @@ def test_many_regressions_stay_below_sixty_kilobytes(change, letter):
     assert "more, see changes.jsonl" in text
     assert text.count("<details>") == text.count("</details>") >= 2
     assert "REGRESSED</summary>" in text
+
+
+# Fine-tuning
+
+
+def tuned(assess, *made):
+    return summarise(replace(Report.of([assess()]), tunings=made))
+
+
+def section_of(text):
+    return text.partition("### Fine-tuning ")[2].partition("\n\n<details><summary>Evidence")[0]
+
+
+def test_a_tuning_is_a_section_with_its_table_and_its_facts_folded(assess, tuning):
+    """Outcome first, every row, and behind the fold every fact."""
+    section = section_of(tuned(assess, tuning()))
+
+    lines = section.splitlines()
+    assert lines[0] == "faq / minilm: improved"
+    assert lines[2:4] == ["held out: it is better", "→ use it"]
+    rows = [line for line in lines if line.startswith("|")]
+    assert rows[0] == f"| {' | '.join(HEAD)} |"
+    assert rows[2:] == [
+        f"| {' | '.join(escape(cell) for cell in row)} |" for row in rows_of(tuning())
+    ]
+    told = [escape(fact) for fact in facts_of(tuning())]
+    assert f"<details><summary>How it was trained ({len(told)})</summary>" in lines
+    assert [line[2:] for line in lines if line.startswith("- ")] == told
+    assert lines[-1] == "</details>"
+
+
+def test_a_tuning_without_a_verdict_is_one_sentence(assess):
+    """No empty table, no empty fold."""
+    section = section_of(tuned(assess, Tuning("faq", "minilm", "base-kept", "no step was better")))
+
+    assert section.rstrip() == "faq / minilm: base-kept\n\nno step was better"
+
+
+def test_where_nobody_tuned_nothing_is_said_of_it(assess):
+    assert "### Fine-tuning" not in tuned(assess)
+
+
+def test_no_text_of_a_tuning_is_markup_or_control(assess, tuning, versus):
+    """No tag, no cell, no heading, no mention and no control character of a corpus or a path."""
+    hostile = "</details>|*b*\n# @octocat `x` \x1b[2J\u202e<!-- "
+    made = tuning(
+        suite=hostile, model=hostile, why=hostile, advice=hostile, note=hostile,
+        leaks=(hostile,), remarks=(hostile,), sources=(Source(hostile, 1, 1, synthetic=True),),
+        guards=(Guarded(hostile, 0.02, versus(measure=hostile), hostile),),
+    )  # fmt: skip
+
+    text = tuned(assess, made)
+
+    bare = re.sub(r"\\.", "", text)
+    assert not set("\x1b\u202e") & set(text)
+    assert bare.count("</details>") == bare.count("<details>") == text.count("\n</details>")
+    assert "@octocat" not in bare
+    assert "*b*" not in bare
+    assert bare.count("<!--") == 1 + bare.count("@<!-- -->")
+    rows = [line for line in section_of(bare).splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {len(HEAD) + 1}
+    assert not [line for line in text.splitlines() if line.startswith("# ")]
+
+
+@pytest.mark.xfail(strict=True, reason="the sections of tunings share no limit")
+def test_many_tunings_stay_below_sixty_kilobytes(assess, tuning):
+    """A comment on a pull request holds no more; what is cut off is counted."""
+    long = "東" * 500
+    made = [tuning(model=f"m{n}", why=long, leaks=(long,) * 20) for n in range(12)]
+
+    text = tuned(assess, *made)
+
+    assert len(text.encode()) < 60_000
+    assert text.count("<details>") == text.count("</details>")

@@ -11,6 +11,9 @@ from benchharness.data.lint import Finding
 from benchharness.gate import Gate, Waiver
 from benchharness.report.model import Failure, Report
 from benchharness.report.terminal import render
+from benchharness.report.tuning_text import HEAD, facts_of, rows_of
+from benchharness.train.diagnosis import Diagnosis
+from benchharness.train.tuning import Guarded, Source, Tuning
 
 EVIDENCE = {
     "bm25": {"recall@10": 0.548, "ndcg@10": 0.4411, "description": "bm25s, English stemmer"},
@@ -312,3 +315,86 @@ def test_a_line_of_a_gate_stays_one_line(change):
 
     assert r"worse\npass: 9 of 9 gates passed · why\npass: 9 of 9" in text
     assert not re.search(r"^ *pass: 9", text, flags=re.MULTILINE)
+
+
+# Fine-tuning
+
+
+def tuned_report(assess, made):
+    return replace(Report.of([assess(), assess(model="bm25")]), tunings=(made,))
+
+
+def test_a_tuning_stands_below_its_model(assess, tuning):
+    """Outcome and why, every row, every fact, the advice; nothing below the other model."""
+    text = render(tuned_report(assess, tuning()), 160, color=False)
+
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    first = lines.index("tuned: improved: held out: it is better")
+    assert lines[first + 1] == " ".join(HEAD)
+    for row in rows_of(tuning()):
+        assert " ".join(" ".join(row).split()) in lines[first:]
+    flat = " ".join(lines[first:])
+    assert all(" ".join(fact.split()) in flat for fact in facts_of(tuning()))
+    assert "→ use it" in lines[first:]
+    assert lines.index("minilm: undecided") < first
+    assert [line for line in lines[first:] if line.startswith("bm25: ")]
+    assert text.count("tuned: ") == 1
+
+
+def test_a_tuning_without_a_verdict_has_no_table(assess):
+    """No step was better: one sentence."""
+    made = Tuning("faq", "minilm", "base-kept", "no step was better")
+
+    text = render(tuned_report(assess, made), 120, color=False)
+
+    assert "  tuned: base-kept: no step was better\n" in text
+    assert HEAD[0] not in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "color"),
+    [("improved", "32"), ("base-kept", "33"), ("inconclusive", "33"), ("regressed", "33")],
+)
+def test_only_an_improvement_is_green(assess, tuning, outcome, color):
+    text = render(tuned_report(assess, tuning(outcome=outcome)), 120, color=True)
+
+    assert f"\x1b[{color}m{outcome}\x1b[0m: held out" in text
+
+
+@pytest.mark.parametrize("width", [64, 80, 120])
+@pytest.mark.parametrize("long", ["x" * 300, "東京" * 80, "a b " * 80])
+def test_no_line_of_a_tuning_is_wider_than_the_terminal(assess, tuning, width, long):
+    """Its texts are broken; numbers stay in one piece."""
+    made = tuning(why=long, advice=long, leaks=(long,), remarks=(long,))
+
+    text = render(tuned_report(assess, made), width, color=False)
+
+    assert max(cell_len(line) for line in text.splitlines()[:-1]) <= width
+    if width >= 120:
+        assert "+0.2000 [0.150, 0.250]" in text
+
+
+def test_a_terminal_without_unicode_gets_a_tuning_too(assess, tuning):
+    text = render(tuned_report(assess, tuning()), 120, color=False, encoding="ascii")
+
+    assert "0.3000 -> 0.5000" in text
+    assert text.isascii()
+
+
+def test_no_text_of_a_tuning_is_markup_or_control_or_a_line_of_its_own(assess, tuning, versus):
+    """Paths, corpus text and reasons of errors: shown, and they forge nothing."""
+    hostile = "[red]\x1b[2J\r\x07\u202e\npass: 9 of 9 gates passed"
+    first, *others = tuning().trainings
+    sick = replace(first, diagnoses=(Diagnosis("overfitting", hostile, hostile),))
+    made = tuning(
+        why=hostile, advice=hostile, note=hostile, leaks=(hostile,), remarks=(hostile,),
+        sources=(Source(hostile, 1, 1, synthetic=False),),
+        guards=(Guarded(hostile, 0.02, versus(measure=hostile), hostile),),
+        trainings=(sick, *others),
+    )  # fmt: skip
+
+    text = render(tuned_report(assess, made), 400, color=False)
+
+    assert not set("\x1b\r\x07\u202e") & set(text)
+    assert not re.search(r"^ *pass: 9", text, flags=re.MULTILINE)
+    assert text.count(r"[red]\x1b[2J\r\x07\u202e\npass: 9 of 9 gates passed") >= 10

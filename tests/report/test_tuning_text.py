@@ -107,7 +107,8 @@ def test_facts_are_told_in_order(tuning):
         "batches of 32: each query chose among its positive and 127 negatives; "
         "5,120 rows in 40 steps, kept at 75% of the schedule",
         "hard negatives by bm25: 88% of the wanted ones found, 1 filled with random documents; "
-        "left out 12 relevant by id, 3 by text, 4,567 too near a positive",
+        "left out 12 relevant by id, 3 by text, 4,567 too near a positive; "
+        "1 to be judged by a person: negatives.md",
         "diagnosis: healthy",
         "averaged with the base: 1 of the tuned weights, dev 0.5000, guard 0.2500, "
         "0.5 of the tuned weights, dev 0.3750",

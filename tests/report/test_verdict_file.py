@@ -17,7 +17,13 @@ from benchharness.gate import Gate, Waiver
 from benchharness.judge.verdict import MET, Comparison, Moved
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import release_of
-from benchharness.report.verdict_file import read_report, remove_verdict, write_report
+from benchharness.report.verdict_file import (
+    read_report,
+    read_tuning,
+    remove_verdict,
+    tuning_text,
+    write_report,
+)
 
 EVIDENCE = {
     "bm25": {"recall@10": 0.71, "description": "bm25s, English stemmer"},
@@ -390,3 +396,100 @@ def test_numpy_numbers_are_written_as_numbers(assess, tmp_path):
     (result,) = read_report(tmp_path).assessments
     assert result.result.counts == {"documents": 7}
     assert result.result.timings == {"search_s": 0.5}
+
+
+# What came of fine-tuning
+
+
+def test_a_tuning_reads_back_as_it_was_written(tuning):
+    """Every field of every noun; no field of the example is empty, so none is forgotten."""
+    written = tuning()
+
+    found = read_tuning(tuning_text(written))
+
+    assert _plain(found) == _plain(written)
+    assert type(found.held_out.ci90) is tuple
+    assert list(found.dimensions) == [64, 32]
+    empty = [field.name for field in dataclasses.fields(written)
+             if getattr(written, field.name) in ("", None, (), {}, 0, 0.0)]  # fmt: skip
+    assert not empty
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0.1 + 0.2, 1e-300])
+def test_numbers_of_a_tuning_read_back_bit_for_bit(tuning, versus, value):
+    """NaN too: a training that diverged is told as one, in strict JSON."""
+    written = tuning(held_out=versus(delta=value, ci90=(value, value)), minutes=value)
+
+    text = tuning_text(written)
+
+    found = read_tuning(text)
+    assert repr(found.held_out.delta) == repr(found.minutes) == repr(value)
+    assert repr(found.held_out.ci90) == repr((value, value))
+    assert not re.search(r"\b(NaN|Infinity)\b", text)
+
+
+def test_any_text_of_a_tuning_reads_back(tuning):
+    """Paths, names and corpus text as they were."""
+    hostile = 'a"b\\c\n\x00\x1b \u2028 größe 東京 😀 </script>'
+    written = tuning(why=hostile, advice=hostile, leaks=(hostile,), folder=hostile)
+
+    found = read_tuning(tuning_text(written))
+
+    assert (found.why, found.advice, found.leaks, found.folder) == (
+        hostile, hostile, (hostile,), hostile,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda row: row.pop("outcome"),
+        lambda row: row.update(held_out=5),
+        lambda row: row["held_out"].update(ci90=[0.1]),
+        lambda row: row["held_out"].update(delta="much"),
+        lambda row: row.update(dimensions={"sixty": row["held_out"]}),
+        lambda row: row.update(trainings="none"),
+    ],
+    ids=["no outcome", "number", "half an interval", "word", "dimension", "trainings"],
+)
+def test_another_tuning_is_no_tuning(tuning, edit):
+    row = json.loads(tuning_text(tuning()))
+    edit(row)
+
+    with pytest.raises(ValueError):
+        read_tuning(json.dumps(row))
+
+
+def test_tunings_of_a_report_read_back_with_their_model(assess, tuning, tmp_path):
+    """Each with the result that it belongs to; where nobody tried, nothing stands."""
+    models = ["minilm", "bm25", "org/other@dim=64"]
+    tunings = (tuning(), tuning(model=models[2], outcome="base-kept", held_out=None))
+    written = dataclasses.replace(Report.of([assess(model=one) for one in models]), tunings=tunings)
+
+    write_report(written, tmp_path)
+
+    found = read_report(tmp_path)
+    assert _plain(found.tunings) == _plain(tunings)
+    assert [found.tuning_of(one) for one in found.assessments] == [
+        found.tunings[0], None, found.tunings[1],
+    ]  # fmt: skip
+    rows = json.loads((tmp_path / "verdict.json").read_text())["results"]
+    assert ["tuning" in row for row in rows] == [True, False, True]
+
+
+def test_a_damaged_tuning_is_a_damaged_report(assess, tuning, tmp_path):
+    """Never a report without it: that would say that nobody tried."""
+    written = dataclasses.replace(Report.of([assess()]), tunings=(tuning(),))
+    path = write_report(written, tmp_path)
+    content = json.loads(path.read_text())
+    content["results"][0]["tuning"]["held_out"]["n"] = "many"
+    path.write_text(json.dumps(content))
+
+    with pytest.raises(DataError, match="cannot be used"):
+        read_report(tmp_path)
+
+
+def test_a_report_of_an_earlier_version_has_no_tunings(assess, tmp_path):
+    write_report(Report.of([assess()]), tmp_path)
+
+    assert read_report(tmp_path).tunings == ()
