@@ -31,6 +31,7 @@ CANDIDATE = "candidate"
 MODEL = "model"
 # Other versions give other bits: a run is finished with those that it was begun with.
 _LIBRARIES = ("torch", "transformers", "sentence-transformers", "accelerate", "tokenizers")
+_CANNOT_WRITE = ("No space left", "PytorchStreamWriter", "os error 28")
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def opened(folder: Path, question: Mapping[str, Any]) -> Iterator[Path]:
     cannot be written.
     """
     from filelock import FileLock, Timeout
+    from safetensors import SafetensorError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,11 +56,20 @@ def opened(folder: Path, question: Mapping[str, Any]) -> Iterator[Path]:
             remedy="wait for it, or name another folder with --out",
         ) from None
     except OSError as error:
-        raise UsageError(
-            f"the run cannot be written: {error.strerror or error}",
-            where=str(error.filename or folder),
-            remedy="make room, and type the same command again: what is finished is kept",
-        ) from error
+        raise _unwritten(error.strerror or str(error), error.filename or folder) from error
+    except (SafetensorError, RuntimeError) as error:
+        # safetensors and torch have errors of their own for a full disk.
+        if not any(mark in str(error) for mark in _CANNOT_WRITE):
+            raise
+        raise _unwritten("no space left on the device", folder) from error
+
+
+def _unwritten(why: str, where: str | Path) -> UsageError:
+    return UsageError(
+        f"the run cannot be written: {why}",
+        where=str(where),
+        remedy="make room, and type the same command again: what is finished is kept",
+    )
 
 
 def _claim(folder: Path, question: Mapping[str, Any]) -> None:

@@ -492,6 +492,18 @@ def test_around_keeps_the_options_of_the_spec(bert_model: Path, options: str) ->
         )
 
 
+def test_around_changes_nothing_of_the_model(bert_model: Path) -> None:
+    """A model that is looked at with fewer components is still trained with all."""
+    encoder = _open(bert_model, "dim=8")
+    model = encoder.load_for_training()
+
+    vectors = _encode(encoder.around(model), TEXTS)
+
+    assert vectors.shape[1] == 8
+    assert model.truncate_dim is None
+    assert model.encode("cat", show_progress_bar=False).shape == (32,)
+
+
 def test_around_does_not_pass_for_the_model_on_disk(static_model: Path) -> None:
     """Its fingerprint is another one, and the encoder that it was made from is unchanged."""
     encoder = _open(static_model)

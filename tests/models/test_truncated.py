@@ -28,10 +28,10 @@ def vectors_of(encoder, texts=TEXTS, role="document"):
 @pytest.mark.parametrize("dim", [1, 8, 31, 32])
 @pytest.mark.parametrize("kind", ["static_model", "bert_model"])
 def test_vectors_are_those_of_a_model_opened_with_that_dim(kind, dim, request):
-    """Rule: to 1e-6, for both roles."""
+    """Rule: to 1e-6, for both roles, each with its prompt."""
     folder = request.getfixturevalue(kind)
-    cut = Truncated(open_model(str(folder)), dim, EmbeddingCache.none())
-    opened = open_model(f"{folder}@dim={dim}")
+    cut = Truncated(open_model(f"{folder}@query_prompt=one "), dim, EmbeddingCache.none())
+    opened = open_model(f"{folder}@query_prompt=one ,dim={dim}")
 
     for role in ("query", "document"):
         found = vectors_of(cut, role=role)

@@ -86,7 +86,7 @@ def test_a_damaged_folder_is_never_taken_for_the_same_run(tmp_path, content):
 
 
 def test_a_second_process_is_sent_away(tmp_path):
-    """Rule: at once, without touching anything; afterwards the folder is free again."""
+    """Rule: while the first one works; afterwards the folder is free again."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom benchharness.errors import UsageError\n"
         "from benchharness.train.run_folder import opened\n"
