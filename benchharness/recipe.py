@@ -89,10 +89,10 @@ class Recipe:
     average: str = "guard"
     precision: str = "auto"
     measure: str = "ndcg@10"
-    evaluations: int = 8
+    evaluations: int = 6
     patience: int = 3
     dev_queries: int = 200
-    dev_documents: int = 2000
+    dev_documents: int = 1000
     max_pairs: int | None = None
     seed: int = 0
 

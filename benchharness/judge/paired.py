@@ -106,8 +106,9 @@ def clustered_difference(
     """`difference` for queries that belong together in groups, such as by a shared document.
 
     groups: the name of each query's group, [n]. Changes within a group need not be independent:
-            the interval is the wider of `difference` and Student's t over the groups' sums,
-            at each end. Where every query is a group of its own the two agree.
+            at each end the interval is the wider of `difference` and `graded` over the groups,
+            so that losses of whole groups that were not seen count as groups. Where every query
+            is a group of its own there is only `difference`.
 
     Raises ValueError as `difference` does, and where not every query has a group.
 
@@ -127,19 +128,12 @@ def clustered_difference(
     sizes = np.bincount(numbers)
     together = np.split(changes[np.argsort(numbers)], np.cumsum(sizes)[:-1])
     residuals = np.array([math.fsum(own) for own in together]) - sizes * found.delta
-    if count == 1:
-        half = math.inf
-    else:
-        from scipy.special import stdtrit
-
-        variance = count / (count - 1) * math.fsum(residuals**2) / found.n**2
-        half = float(stdtrit(count - 1, 1 - alpha)) * math.sqrt(variance)
     largest = max(1.0, float(np.max(before)), float(np.max(after)))
-    low, high = found.interval
-    interval = (
-        max(min(low, found.delta - half), -largest),
-        min(max(high, found.delta + half), largest),
-    )
+    # Each group's share of the difference: their mean is delta, their variance the linearised one.
+    shares = found.delta + residuals * count / found.n
+    low, high = graded(shares, alpha, largest) if count > 1 else (-largest, largest)
+    low, high = min(low, found.interval[0]), max(high, found.interval[1])
+    interval = max(low, -largest), min(high, largest)
     return replace(found, interval=interval, method=f"{found.method}, {count} groups")
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchharness.errors import UsageError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import Encoder, Role
 
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
 
 
 class Truncated:
-    """The first `dim` components of an encoder's vectors, at length 1 again.
+    """The first `dim` components of an encoder's vectors, at length 1 again unless it compares
+    by dot product.
 
     One full-size encode serves every dimension. The numbers are those of `SPEC@dim=…` but for
     the last bits, because that cuts before the length is made 1.
     """
 
     def __init__(self, encoder: Encoder, dim: int, cache: EmbeddingCache) -> None:
+        full = getattr(encoder, "dim", None)
+        if dim < 1 or (full is not None and dim > full):
+            raise UsageError(
+                f"vectors of {full} components cannot be cut to {dim}",
+                where=encoder.spec,
+                remedy=f"name a dimension from 1 to {full}",
+            )
         self.spec = f"{encoder.spec} cut to {dim}"
         self.dim = dim
         self._encoder = encoder
@@ -54,9 +63,11 @@ class Truncated:
         import numpy as np
 
         full = self._cache.encode(self._encoder, texts, role)[:, : self.dim].astype(np.float64)
-        norms = np.linalg.norm(full, axis=1, keepdims=True)
-        norms[norms == 0] = 1.0
-        yield np.arange(len(full), dtype=np.int64), (full / norms).astype(np.float32)
+        if self._encoder.details.get("similarity") != "dot":
+            norms = np.linalg.norm(full, axis=1, keepdims=True)
+            norms[norms == 0] = 1.0
+            full = full / norms
+        yield np.arange(len(full), dtype=np.int64), full.astype(np.float32)
 
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
         return self._encoder.token_counts(texts)

@@ -27,17 +27,19 @@ from benchharness.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from benchharness.judge.bench import Assessment
     from benchharness.judge.verdict import Verdict
     from benchharness.report.release import Release
 
 # A comment on a pull request holds 65,536 characters; the sections share less than that.
-_TABLE_BYTES = 14_000
+_TABLE_BYTES = 12_000
 _SECTION_BYTES = 5_000
 _COMPARISONS_BYTES = 6_000
-_CHANGES_BYTES = 9_000
+_CHANGES_BYTES = 8_000
+_TUNINGS_BYTES = 8_000
+_TUNING_PART_BYTES = 1_500
 _FOLD_BYTES = 3_000
 _LONGEST_TEXT = 600
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
@@ -56,7 +58,7 @@ def summarise(report: Report, release: Release | None = None) -> str:
         _what_changed(report),
         _listed("Not measured", _failures(report)),
         _listed("Is fine-tuning worth it?", _decisions(report)),
-        *_tunings(report),
+        _capped(_tunings(report), _TUNINGS_BYTES),
         _folded("Evidence and timings", _evidence(report)),
         _folded("Findings on the data", _findings(report)),
     ]
@@ -188,8 +190,9 @@ def _decisions(report: Report) -> list[str]:
     ]
 
 
-def _tunings(report: Report) -> Iterator[list[str]]:
-    """Yields a section for each model that was fine-tuned: outcome, table, facts folded."""
+def _tunings(report: Report) -> list[str]:
+    """A section for each model that was fine-tuned: outcome, table, facts folded."""
+    sections = []
     for tuning in report.tunings:
         names = _names(tuning.suite, tuning.model)
         lines = [f"### Fine-tuning {names}: {tuning.outcome}", "", escape(tuning.why)]
@@ -197,8 +200,14 @@ def _tunings(report: Report) -> Iterator[list[str]]:
             lines.append(f"→ {escape(tuning.advice)}")
         rows = [_cells(map(escape, row)) for row in rows_of(tuning)]
         if rows:
-            lines += ["", _cells(HEAD), _cells(["---"] * len(HEAD)), *_capped(rows, _FOLD_BYTES)]
-        yield [*lines, "", *_folded("How it was trained", list(map(escape, facts_of(tuning))))]
+            lines += ["", _cells(HEAD), _cells(["---"] * len(HEAD))]
+            lines += _capped(rows, _TUNING_PART_BYTES)
+        facts = list(map(escape, facts_of(tuning)))
+        if facts:
+            title = f"How it was trained ({len(facts)})"
+            lines += ["", *_details(title, facts, _TUNING_PART_BYTES)]
+        sections.append("\n".join([*lines, ""]))
+    return sections
 
 
 def _evidence(report: Report) -> list[str]:

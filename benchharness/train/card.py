@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from benchharness.files import write_atomically
 from benchharness.judge.numbers import format_delta, format_interval, format_move
 from benchharness.train.tuning import Tuning, Versus
 
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$])")
 _HEAD = """---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -25,9 +27,10 @@ def write_card(model: Path, tuning: Tuning) -> None:
 def _lines(tuning: Tuning) -> Iterator[str]:
     is_tuned = tuning.outcome == "improved"
     yield _HEAD
-    yield f"# {tuning.model}, {'fine-tuned on' if is_tuned else 'kept for'} {tuning.suite}"
+    what = "fine-tuned on" if is_tuned else "kept for"
+    yield f"# {_literal(tuning.model)}, {what} {_literal(tuning.suite)}"
     yield ""
-    yield f"**{tuning.outcome}**: {tuning.why}."
+    yield f"**{tuning.outcome}**: {_literal(tuning.why)}."
     if not is_tuned:
         yield ""
         yield "The weights are the base model's: no tuned model was shown to be better."
@@ -37,7 +40,7 @@ def _lines(tuning: Tuning) -> Iterator[str]:
         yield f"Out of fold answers for {tuning.note}."
         yield ""
     for line in tuning.leaks:
-        yield f"- {line}"
+        yield f"- {_literal(line)}"
     yield "## Loading"
     yield ""
     yield "```python"
@@ -50,10 +53,10 @@ def _lines(tuning: Tuning) -> Iterator[str]:
     yield ""
     for source in tuning.sources:
         kind = ", synthetic queries" if source.synthetic else ""
-        yield f"- {source.used:,} of {source.given:,} pairs from {source.name}{kind}"
+        yield f"- {source.used:,} of {source.given:,} pairs from {_literal(source.name)}{kind}"
     for name, value in tuning.recipe.items():
         if value not in (None, (), []):
-            yield f"- {name}: {value}"
+            yield f"- {name}: {_literal(str(value))}"
 
 
 def _table(tuning: Tuning) -> Iterator[str]:
@@ -73,4 +76,9 @@ def _table(tuning: Tuning) -> Iterator[str]:
 def _row(name: str, found: Versus) -> str:
     move = format_move(found.base, found.tuned)
     delta = f"{format_delta(found.delta)} {format_interval(found.ci90, (0.0,))}"
-    return f"| {name} | {found.measure} | {move} | {delta} | {found.n:,} |"
+    return f"| {_literal(name)} | {found.measure} | {move} | {delta} | {found.n:,} |"
+
+
+def _literal(text: str) -> str:
+    """The text on one line, as Markdown shows it literally, in a table too."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_FIRST = 20  # ranks of the base model whose documents are always there
+_FIRST = 5  # ranks of the base model whose documents are always there
 _PROBED = 64  # documents whose similarity to each other stands for that of unrelated texts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,16 +26,21 @@ _WITH_SPLITS = ("beir", "docstrings", "hub")
 
 @dataclass(frozen=True)
 class SourceCount:
-    """What became of a source of pairs: given, left out as repeated, left out by a limit."""
+    """What became of a source of pairs: given, and left out.
+
+    repeated: because a more trusted source has them. beyond: by `max_pairs`. refuted: because the
+    judgments say that the document does not answer the query.
+    """
 
     given: int
     repeated: int
     beyond: int
     synthetic: bool = False
+    refuted: int = 0
 
     @property
     def used(self) -> int:
-        return self.given - self.repeated - self.beyond
+        return self.given - self.repeated - self.beyond - self.refuted
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +112,8 @@ def gather(
 
     Pairs of equal normalised texts are kept once, from the more trusted source: judgments, then
     other pairs that people made, then synthetic ones; `max_pairs` keeps the first in that order,
-    and within a source a seeded choice. Raises DataError, UsageError.
+    and of equal trust a choice by the hash of their texts. A pair whose document is judged not
+    relevant to its query is left out. Raises DataError, UsageError.
     """
     reference = training_reference(suite)
     data = load(reference) if reference is not None else _without_queries(test)
@@ -116,8 +122,9 @@ def gather(
         given += _given(base / Path(name).expanduser())
     known = _documents_by_text(data) if suite.pairs else {}
     queries = dict(data.queries)
-    located = [_located(pair, data, known, queries) for pair in given]
-    kept, sources = _deduplicated(located, max_pairs)
+    judged = {normalised(queries.get(one, "")): one for one in reversed(data.relevance.query_ids)}
+    located = [_located(pair, data, known, queries, judged) for pair in given]
+    kept, sources = _deduplicated(located, max_pairs, _refuted(data))
     if not kept:
         raise DataError(
             f"the training side of suite {suite.name!r} has no pair of a query and a document",
@@ -169,10 +176,23 @@ def _digest(text: str) -> str:
     return hashlib.sha256(normalised(text).encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _located(pair: Pair, data: Dataset, known: Mapping[str, str], queries: dict[str, str]) -> Pair:
+def _refuted(data: Dataset) -> set[tuple[str, str]]:
+    """(query_id, doc_id) of everything that is judged not relevant."""
+    rows = zip(data.qrels.query_ids, data.qrels.doc_ids, data.qrels.relevance.tolist(), strict=True)
+    return {(query_id, doc_id) for query_id, doc_id, relevance in rows if relevance <= 0}
+
+
+def _located(
+    pair: Pair,
+    data: Dataset,
+    known: Mapping[str, str],
+    queries: dict[str, str],
+    judged: Mapping[str, str],
+) -> Pair:
     """The pair with the document of the corpus that it is about, where there is one.
 
     queries: query_id -> text of those so far; the pair's is added.
+    judged:  normalised text -> id of the judged queries; the same question is the same query.
     """
     if pair.source == JUDGMENTS:
         return pair
@@ -185,6 +205,8 @@ def _located(pair: Pair, data: Dataset, known: Mapping[str, str], queries: dict[
     if pair.query_id:
         names = [pair.query_id, f"{pair.source}:{pair.query_id}", *names]
     asked = normalised(pair.query)
+    if asked in judged:
+        return dataclasses.replace(pair, query_id=judged[asked], doc_id=doc_id)
     query_id = next(
         (one for one in names if normalised(queries.setdefault(one, pair.query)) == asked),
         names[-1],
@@ -193,15 +215,19 @@ def _located(pair: Pair, data: Dataset, known: Mapping[str, str], queries: dict[
 
 
 def _deduplicated(
-    pairs: Sequence[Pair], most: int | None
+    pairs: Sequence[Pair], most: int | None, refuted: Collection[tuple[str, str]]
 ) -> tuple[list[Pair], dict[str, SourceCount]]:
     def trust(pair: Pair) -> tuple[bool, bool]:
         return pair.synthetic, pair.source != JUDGMENTS
 
     seen: set[tuple[str, str]] = set()
     repeated: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
     distinct = []
     for pair in sorted(pairs, key=trust):  # stable: the order within a source stays
+        if (pair.query_id, pair.doc_id) in refuted:
+            wrong[pair.source] += 1
+            continue
         texts = normalised(pair.query), normalised(pair.positive)
         if texts in seen:
             repeated[pair.source] += 1
@@ -218,7 +244,9 @@ def _deduplicated(
     given = Counter(pair.source for pair in pairs)
     synthetic = {pair.source for pair in pairs if pair.synthetic}
     counts = {
-        source: SourceCount(count, repeated[source], beyond[source], source in synthetic)
+        source: SourceCount(
+            count, repeated[source], beyond[source], source in synthetic, wrong[source]
+        )
         for source, count in given.items()
     }
     return kept, counts

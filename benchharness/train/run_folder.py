@@ -55,6 +55,8 @@ def opened(folder: Path, question: Mapping[str, Any]) -> Iterator[Path]:
             where=str(folder),
             remedy="wait for it, or name another folder with --out",
         ) from None
+    except (FileNotFoundError, IsADirectoryError):
+        raise  # nothing of a disk that cannot be written
     except OSError as error:
         raise _unwritten(error.strerror or str(error), error.filename or folder) from error
     except (SafetensorError, RuntimeError) as error:
@@ -112,10 +114,10 @@ def _versions() -> dict[str, str]:
 def finished(stage: Path) -> dict[str, Any] | None:
     """What a finished stage wrote; None where it is not finished."""
     try:
-        found: dict[str, Any] = json.loads((stage / RESULT).read_text(encoding="utf-8"))
+        found = json.loads((stage / RESULT).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
-    return found
+    return found if isinstance(found, dict) else None
 
 
 def finish(stage: Path, content: Mapping[str, Any]) -> None:

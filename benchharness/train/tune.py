@@ -125,7 +125,7 @@ def _write_sample(folder: Path, tuning: Tuning) -> None:
         return
     lines = ["# Mined negatives\n", "\nDoes one of them answer its query? Then raise the margin.\n"]
     for query, positive, negative, rank in mined[-1].sample:
-        lines.append(f"\n## {' '.join(query.split())}\n")
+        lines.append(f"\n---\n\nquery:\n\n{_quoted(query)}\n")
         lines.append(f"\npositive:\n\n{_quoted(positive)}\n")
         lines.append(f"\nnegative, rank {rank}:\n\n{_quoted(negative)}\n")
     write_lines(folder / NEGATIVES, lines)

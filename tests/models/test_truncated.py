@@ -65,7 +65,6 @@ def test_it_ranks_as_a_model_opened_with_that_dim(kind, request):
     assert 0 < cut.values["ndcg@10"].mean() < 1
 
 
-@pytest.mark.xfail(strict=True, reason="a cut vector is made of length 1 whatever is compared")
 def test_a_dot_product_model_keeps_its_lengths(static_model, tmp_path):
     """Rule: lengths are part of its scores, cut or not; the docstring promises `@dim=…`."""
     folder = shutil.copytree(static_model, tmp_path / "dot")

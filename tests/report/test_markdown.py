@@ -285,7 +285,6 @@ def test_no_text_of_a_tuning_is_markup_or_control(assess, tuning, versus):
     assert not [line for line in text.splitlines() if line.startswith("# ")]
 
 
-@pytest.mark.xfail(strict=True, reason="the sections of tunings share no limit")
 def test_many_tunings_stay_below_sixty_kilobytes(assess, tuning):
     """A comment on a pull request holds no more; what is cut off is counted."""
     long = "東" * 500

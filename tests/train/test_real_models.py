@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.timeout(900)
 def test_wordllama_learns_to_search_sympy(tmp_path):
     """Rule: from *tune* to *improved* in one command; out of fold recall@10 is 1.7 times the
-    base's at least, and the held-out queries confirm it."""
+    base's at least, and the held-out queries confirm it.
+    """
     command = ["tune", "--suite", "sympy-code-search", "--model", "wordllama", "-q"]
     cache = {"BENCHHARNESS_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
 
