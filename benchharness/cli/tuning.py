@@ -33,7 +33,8 @@ def tune(arguments: argparse.Namespace) -> int:
     task = _task(arguments)
     model = task.models[0]
     recipe = _recipe(arguments, task.suite)
-    out = Path(arguments.out or f"{DEFAULT_OUT}/{task.suite.name}/{quote(model, safe='')}")
+    default = f"{DEFAULT_OUT}/{task.suite.name}/{quote(model, safe='')}"
+    out = Path(arguments.out or (f"{default}.pilot" if arguments.pilot else default))
     remove_verdict(out)
     with progress(quiet=arguments.quiet) as listener:
         assessment, tuning = _run(arguments, task, model, recipe, out, listener)
@@ -109,9 +110,7 @@ def _run(
     alone = dataclasses.replace(task.suite, gates=(), waivers=())
     assessment = bench.assess(alone, model, task.base)
     if arguments.pilot:
-        found = pilot(
-            bench, task.suite, model, task.base, out=out, recipe=recipe, split=arguments.folds_by
-        )
+        found = pilot(bench, task.suite, model, task.base, recipe=recipe, split=arguments.folds_by)
         return assessment, found
     found = run(
         task.suite, model, out=out, folds=arguments.folds, split=arguments.folds_by, recipe=recipe,

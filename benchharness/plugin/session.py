@@ -209,11 +209,11 @@ class BenchSession:
         from benchharness.train.pilot import pilot
         from benchharness.train.tune import tune
 
-        out = self.options.report.parent / "tune" / suite.name / quote(model, safe="")
+        out = self.options.report / "tune" / suite.name / quote(model, safe="")
         is_wanted = self.options.finetune == "force" or assessment.decision.outcome == "tune"
         if is_wanted:
             return tune(suite, model, out=out, base=base, bench=self.bench)
-        return pilot(self.bench, suite, model, base, out=out.with_name(f"{out.name}.pilot"))
+        return pilot(self.bench, suite, model, base)
 
     def own_assessments(self) -> list[Assessment]:
         """What this process has measured, or read from another, in that order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,6 @@ from benchharness.suite import Suite
 from benchharness.train.kfold import run_fold
 from benchharness.train.pair import Pair
 from benchharness.train.prepare import Prepared, prepare
-from benchharness.train.run_folder import opened
 from benchharness.train.tuning import Pilot, Tuning
 from benchharness.train.verdicts import MEASURE, line_of, values_of, versus
 
@@ -34,11 +33,10 @@ def pilot(
     model: str,
     base: Path,
     *,
-    out: Path,
     recipe: Recipe | None = None,
     split: str = "component",
 ) -> Tuning:
-    """What one fold of five says: its outcome is "pilot", and it leaves no model.
+    """What one fold of five says: its outcome is "pilot", and it leaves nothing behind.
 
     One epoch over at most 1,000 pairs (all of them for a static model), judged on the queries
     of the fold against the whole corpus. More pairs and epochs mostly gain more.
@@ -50,10 +48,8 @@ def pilot(
     if not prepared.workshop.encoder.is_static:
         quick = _reduced(prepared)
     began = time.monotonic()
-    with opened(out, {"pilot": prepared.material.fingerprint, "recipe": full.settings(),
-                      "model": prepared.workshop.encoder.fingerprint}) as folder:  # fmt: skip
-        found = run_fold(quick, 0, folder / "pilot")
-    shutil.rmtree(out / "pilot", ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="benchharness-pilot-") as folder:
+        found = run_fold(quick, 0, Path(folder))
     assert prepared.folds is not None  # noqa: S101 -- five were asked for
     measured = versus(
         MEASURE, values_of(prepared.judged)[MEASURE], found.values[MEASURE],

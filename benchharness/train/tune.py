@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchharness.judge.numbers import format_count
 from benchharness.progress import Listener, silent
 from benchharness.recipe import Recipe
 from benchharness.suite import DatasetReference, Suite
@@ -43,6 +44,7 @@ from benchharness.train.run_folder import (
     finish,
     finished,
     opened,
+    replace_folder,
     write_lines,
 )
 from benchharness.train.tuning import Averaged, Source, Tuning, Versus
@@ -161,13 +163,21 @@ def _concluded(
     tuning = dataclasses.replace(
         told,
         outcome=outcome,
-        why=why,
+        why=why + _touched(told, candidate),
         advice=_advice(outcome, spec, told, candidate),
         spec=spec,
         out_of_fold=main,
         more_out_of_fold=tuple(one for one in out_of_fold if one is not main),
     )
     return candidate.told(tuning) if candidate is not None else tuning
+
+
+def _touched(told: Tuning, candidate: Candidate | None) -> str:
+    """What the verdict must say where the held-out queries share something with the training."""
+    if candidate is None or candidate.main is None or not told.touched:
+        return ""
+    of_n = f"{format_count(told.touched)} of {format_count(candidate.main.n)}"
+    return f"; {of_n} share a document or nearly a text with the training side"
 
 
 def _out_of_fold(prepared: Prepared, folds: list[Fold]) -> list[Versus]:
@@ -262,9 +272,10 @@ def _release(
 ) -> str:
     """The spec of the model to use, after putting it into the run's folder."""
     if outcome == "improved" and candidate is not None:
-        if (folder / MODEL).exists():
-            shutil.rmtree(folder / MODEL)
-        shutil.copytree(folder / candidate.place, folder / MODEL)
+        draft = folder / f"{MODEL}.part"
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(folder / candidate.place, draft)
+        replace_folder(folder / MODEL, draft)
         return candidate.spec_at(out / MODEL)
     return save_base(prepared, folder / MODEL, out / MODEL)
 
@@ -276,7 +287,7 @@ def _advice(outcome: str, spec: str, told: Tuning, candidate: Candidate | None) 
         return "mix general pairs in (--set replay=SUITE), or average (--set average=always)"
     trainings = (*told.trainings, *([candidate.training] if candidate is not None else []))
     named = [one for training in trainings for one in training.diagnoses]
-    remedies = dict.fromkeys(one.remedy for one in named if one.name != "healthy")
+    remedies = dict.fromkeys(one.remedy for one in named if one.remedy)
     if remedies:
         return next(iter(remedies))
     if outcome == "inconclusive":

@@ -55,7 +55,8 @@ def test_a_model_below_the_threshold_is_tuned_and_passes(words, distribution):
     rows = {row["model"]: row for row in project.verdict()["results"]}
     assert rows["../model"]["tuning"]["outcome"] == "improved"
     assert "tuning" not in rows["bm25"]
-    assert (project.path / ".benchharness" / "tune" / "words" / "..%2Fmodel" / "model").is_dir()
+    run = project.path / ".benchharness" / "report" / "tune" / "words" / "..%2Fmodel"
+    assert (run / "model" / "modules.json").is_file()
     done.stdout.fnmatch_lines(["*tuned: improved: held out: recall@10*"])
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from safetensors import SafetensorError
 
 from benchharness.errors import UsageError
 from benchharness.train import run_folder
@@ -206,3 +207,32 @@ def test_lines_are_written_whole_or_not_at_all(tmp_path):
 
     assert file.read_text() == "old\n"
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        ),
+        RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/0"),
+    ],
+    ids=["python", "safetensors", "torch"],
+)
+def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path, error):
+    """Rule: whichever library meets it; what is finished stays, and the command is typed again."""
+    with pytest.raises(UsageError, match="cannot be written") as caught:  # noqa: SIM117, PT012
+        with opened(tmp_path / "run", QUESTION) as folder:
+            finish(folder / "fold-1", {"value": 1})
+            raise error
+
+    assert "make room" in caught.value.remedy
+    assert finished(tmp_path / "run" / "fold-1") == {"value": 1}
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a defect"), FileNotFoundError(2, "gone", "x")])
+def test_what_is_no_full_disk_is_not_called_one(tmp_path, error):
+    """Rule: another error keeps its own words."""
+    with pytest.raises(type(error), match=r"defect|gone"), opened(tmp_path / "run", QUESTION):
+        raise error

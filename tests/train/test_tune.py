@@ -179,6 +179,7 @@ def test_shared_documents_are_counted_and_marked(tmp_path, static_model, bench, 
     assert found.untouched.n == 100
     assert found.held_out.n == 110
     assert any("10 of 110" in line for line in found.leaks)
+    assert found.why.endswith("10 of 110 share a document or nearly a text with the training side")
 
 
 def test_too_small_a_dev_set_is_named_before_the_first_step(tmp_path, static_model, bench, suite):
