@@ -6,7 +6,6 @@ model: see `Recipe.resolved`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
@@ -174,6 +173,8 @@ def parse_settings(given: Iterable[str]) -> dict[str, Any]:
 
     Raises UsageError.
     """
+    import tomllib
+
     found: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")

@@ -41,6 +41,8 @@ def _lines(tuning: Tuning) -> Iterator[str]:
         yield ""
     for line in tuning.leaks:
         yield f"- {_literal(line)}"
+    if tuning.leaks:
+        yield ""
     yield "## Loading"
     yield ""
     yield "```python"
