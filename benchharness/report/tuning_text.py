@@ -12,9 +12,12 @@ from benchharness.judge.numbers import (
     format_move,
     format_value,
 )
+from benchharness.train.leaks import EXAMPLE
 from benchharness.train.tuning import Training, Tuning, Versus
 from benchharness.train.verdicts import MARGIN
 
+# How many examples of what both sides share are shown; verdict.json has all.
+_SHOWN_EXAMPLES = 2
 HEAD = ("judged on", "measure", "base → tuned", "difference", "won / lost", "outcome")
 
 
@@ -57,7 +60,8 @@ def facts_of(tuning: Tuning) -> Iterator[str]:
         yield f"folds answer for {tuning.note}"
     if any(training.name.startswith("fold") for training in tuning.trainings):
         yield _spread(tuning)
-    yield from tuning.leaks
+    examples = [line for line in tuning.leaks if line.startswith(EXAMPLE)]
+    yield from (line for line in tuning.leaks if line not in examples[_SHOWN_EXAMPLES:])
     yield from tuning.remarks
     final = tuning.trainings[-1] if tuning.trainings else None
     if final is not None:

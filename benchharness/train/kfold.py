@@ -134,13 +134,12 @@ def training_of(
     tuned: Values | None = None,
 ) -> Training:
     """What the report says of a training; `tuned` are the values of its held-out queries."""
-    has_values = bool(base) and bool(tuned)
-    assert not has_values or (base is not None and tuned is not None)  # noqa: S101
+    before = statistics.fmean(base[one] for one in tuned) if base and tuned else None
     return Training(
         name=name,
         held_out=len(tuned or ()),
-        base=statistics.fmean(base[one] for one in tuned) if has_values else None,  # type: ignore[index, union-attr]
-        tuned=statistics.fmean(tuned.values()) if has_values else None,  # type: ignore[union-attr]
+        base=before,
+        tuned=statistics.fmean(tuned.values()) if tuned else None,
         best_share=fitted.best_share,
         alpha=alpha,
         facts=fitted.facts,

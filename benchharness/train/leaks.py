@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Texts among which near duplicates are sought; above it, in a sample.
 NEAR_SAMPLE = 20_000
 _SHOWN = 3
+EXAMPLE = "such as "  # begins a sentence that shows what was meant
 
 
 @dataclass(frozen=True)
@@ -273,18 +274,18 @@ def _examples(
     """Yields a sentence for each of the first few of a kind."""
     for query_id, text in (item for kind in asked for item in list(kind.items())[:_SHOWN]):
         mine, theirs = shortened(held.queries[query_id]), shortened(text)
-        yield f"such as query {query_id}: {mine}, in training {theirs}"
+        yield f"{EXAMPLE}query {query_id}: {mine}, in training {theirs}"
     for doc_id in shared[:_SHOWN]:
         key = text_key(held.documents[doc_id])
         pair = given.positives.get(key) or given.doc_ids[doc_id]
-        yield f"such as document {doc_id}: in training it answers {shortened(pair.query)}"
+        yield f"{EXAMPLE}document {doc_id}: in training it answers {shortened(pair.query)}"
     for doc_id in list(near_content)[:_SHOWN]:
         mine, theirs = shortened(held.documents[doc_id]), shortened(near_content[doc_id])
-        yield f"such as document {doc_id}: {mine}, in training {theirs}"
+        yield f"{EXAMPLE}document {doc_id}: {mine}, in training {theirs}"
     for query_id in renamed[:_SHOWN]:
         pair = next(iter(given.query_ids[query_id].values()))
         mine, theirs = shortened(held.queries[query_id]), shortened(pair.query)
-        yield f"such as query id {query_id}: {mine}, in training {theirs}"
+        yield f"{EXAMPLE}query id {query_id}: {mine}, in training {theirs}"
 
 
 def _from(pair: Pair) -> str:

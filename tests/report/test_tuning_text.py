@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from benchharness.judge.paired import Difference, outcome_of
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.train.diagnosis import Diagnosis
+from benchharness.train.leaks import EXAMPLE
 from benchharness.train.tuning import Guarded, Source, Tuning
 from benchharness.train.verdicts import MARGIN
 
@@ -168,3 +169,12 @@ def test_the_final_training_that_kept_the_base_is_not_counted_as_a_fold(tuning):
 )
 def test_time_is_told_where_it_is_known(spent, told):
     assert list(facts_of(replace(BARE, minutes=spent))) == ([told] if told else [])
+
+
+def test_two_examples_of_what_both_sides_share_are_enough():
+    """Rule: counts are all told, of the examples the first two; verdict.json has the others."""
+    examples = tuple(f"{EXAMPLE}query q{n}" for n in range(5))
+
+    facts = list(facts_of(replace(BARE, leaks=("touched in all: 5 of 9 test queries", *examples))))
+
+    assert facts == ["touched in all: 5 of 9 test queries", *examples[:2]]
