@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from benchharness.errors import BenchError
 
@@ -28,9 +29,8 @@ _OUTCOMES = ("warn", "fail", "pass")
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command line `argv` (default: this process's)."""
     arguments = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        code = command(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except BenchError as error:
         return _refuse(error, as_json=arguments.json)
@@ -48,6 +48,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("\nThis is a defect of benchharness, not of your input.\n")
         return INTERNAL_ERROR
     return code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """What the command returns; only its own module is imported."""
+    module, _, function = arguments.command.partition(":")
+    run: Callable[[argparse.Namespace], int] = getattr(
+        import_module(f"benchharness.cli.{module}"), function
+    )
+    return run(arguments)
 
 
 def _refuse(error: BenchError, *, as_json: bool) -> int:
@@ -101,12 +110,16 @@ class _Version(argparse.Action):
 
 
 def _add_lint(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "lint", _lint, "say what is wrong or odd with the data of a suite")
+    parser = _command(
+        commands, "lint", "linting:lint", "say what is wrong or odd with the data of a suite"
+    )
     _add_task(parser, "default: every suite in ./suites")
 
 
 def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "measure", _measure, "measure models and judge their gates")
+    parser = _command(
+        commands, "measure", "measuring:measure", "measure models and judge their gates"
+    )
     _add_task(parser, "looked up in ./suites")
     _add_measuring(parser)
     parser.add_argument(
@@ -126,7 +139,9 @@ def _add_measure(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_decide(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "decide", _decide, "say whether fine-tuning would pay, and why")
+    parser = _command(
+        commands, "decide", "deciding:decide", "say whether fine-tuning would pay, and why"
+    )
     parser.add_argument(
         "result",
         nargs="?",
@@ -139,7 +154,7 @@ def _add_decide(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _add_tune(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "tune", _tune, "fine-tune a model, judged against its base")
+    parser = _command(commands, "tune", "tuning:tune", "fine-tune a model, judged against its base")
     _add_task(parser, "looked up in ./suites")
     parser.add_argument(
         "--folds",
@@ -230,7 +245,9 @@ def _add_inconclusive(parser: argparse._ActionsContainer) -> None:
 
 
 def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "compare", _compare, "say what became better or worse from A to B")
+    parser = _command(
+        commands, "compare", "comparing:compare", "say what became better or worse from A to B"
+    )
     side = "a report's folder, a folder or file of baselines, git:REF, or a model to measure"
     parser.add_argument("before", metavar="A", help=side)
     parser.add_argument("after", metavar="B", help="likewise")
@@ -251,7 +268,9 @@ def _add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = _command(commands, "power", _power, "say which differences a suite can show at all")
+    parser = _command(
+        commands, "power", "powering:power", "say which differences a suite can show at all"
+    )
     task = parser.add_argument_group("task", "whose queries are counted; no model is needed")
     which = task.add_mutually_exclusive_group()
     which.add_argument(
@@ -276,7 +295,10 @@ def _add_power(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_noise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = _command(
-        commands, "noise", _noise, "measure a model under other batch sizes, threads and dtypes"
+        commands,
+        "noise",
+        "noising:noise",
+        "measure a model under other batch sizes, threads and dtypes",
     )
     parser.add_argument("suite", metavar="SUITE", help="name of a suite in ./suites, or its file")
     parser.add_argument(
@@ -297,13 +319,15 @@ def _add_noise(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_baseline(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     baseline = commands.add_parser("baseline", help="look at the committed results, or clear out")
     parts = baseline.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_baselines_option(_command(parts, "list", _baseline_list, "one line for each baseline"))
-    show = _command(parts, "show", _baseline_show, "what made a baseline, and what was accepted")
+    _add_baselines_option(
+        _command(parts, "list", "baselining:list_all", "one line for each baseline")
+    )
+    show = _command(parts, "show", "baselining:show", "what made a baseline, and what was accepted")
     show.add_argument("suite", metavar="SUITE", help="name of the suite")
     show.add_argument("model", nargs="?", metavar="MODEL", help="model spec (default: all)")
     _add_baselines_option(show)
     text = "delete the baselines of suites and models that ./suites knows no more"
-    prune = _command(parts, "prune", _baseline_prune, text)
+    prune = _command(parts, "prune", "baselining:prune", text)
     prune.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     _add_baselines_option(prune)
 
@@ -311,23 +335,24 @@ def _add_baseline(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     cache = commands.add_parser("cache", help="look at the embedding cache, or make it smaller")
     parts = cache.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _command(parts, "info", _cache_info, "where the cache is and what is in it")
-    prune = _command(parts, "prune", _cache_prune, "delete what was used least recently")
+    _command(parts, "info", "caching:info", "where the cache is and what is in it")
+    prune = _command(parts, "prune", "caching:prune", "delete what was used least recently")
     how = prune.add_mutually_exclusive_group()
     how.add_argument("--max-size", metavar="SIZE", help="keep at most this much, such as 5GB")
     how.add_argument("--all", action="store_true", help="delete everything")
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    _command(commands, "doctor", _doctor, "check this machine and installation")
+    _command(commands, "doctor", "doctor:doctor", "check this machine and installation")
 
 
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
-    run: Callable[[argparse.Namespace], int],
+    run: str,
     text: str,
 ) -> argparse.ArgumentParser:
+    """The command's parser; `run` is the `module:function` here that is imported when it runs."""
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
     parser.set_defaults(command=run)
@@ -371,84 +396,3 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
 
 def _add_quiet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
-
-
-# Each command imports its module when it runs.
-
-
-def _lint(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.linting import lint
-
-    return lint(arguments)
-
-
-def _measure(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.measuring import measure
-
-    return measure(arguments)
-
-
-def _decide(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.deciding import decide
-
-    return decide(arguments)
-
-
-def _tune(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.tuning import tune
-
-    return tune(arguments)
-
-
-def _compare(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.comparing import compare
-
-    return compare(arguments)
-
-
-def _power(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.powering import power
-
-    return power(arguments)
-
-
-def _noise(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.noising import noise
-
-    return noise(arguments)
-
-
-def _baseline_list(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.baselining import list_all
-
-    return list_all(arguments)
-
-
-def _baseline_show(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.baselining import show
-
-    return show(arguments)
-
-
-def _baseline_prune(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.baselining import prune
-
-    return prune(arguments)
-
-
-def _cache_info(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.caching import info
-
-    return info(arguments)
-
-
-def _cache_prune(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.caching import prune
-
-    return prune(arguments)
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
-    from benchharness.cli.doctor import doctor
-
-    return doctor(arguments)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
+from benchharness.cli import _parser
 from benchharness.cli.caching import parse_size, shown_size
 from benchharness.cli.doctor import device_check, examine
 from benchharness.cli.output import has_color, plain_json, table_lines, write
@@ -322,3 +326,22 @@ def test_a_closed_pipe_is_no_error_message(shell: Shell) -> None:
 
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "141")
+
+
+def _targets(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                yield from _targets(child)
+    if parser.get_default("command"):
+        yield parser.get_default("command")
+
+
+def test_every_command_has_its_function():
+    """Rule: commands are named as module:function, and each is there when it is asked for."""
+    targets = list(_targets(_parser()))
+
+    assert len(targets) == len(set(targets)) == 13
+    for target in targets:
+        module, _, function = target.partition(":")
+        assert callable(getattr(import_module(f"benchharness.cli.{module}"), function))
