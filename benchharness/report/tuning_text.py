@@ -25,6 +25,7 @@ def rows_of(tuning: Tuning) -> list[tuple[str, ...]]:
     """The table of a tuning: every pair of base and tuned values, the deciding ones first."""
     named = [("held-out queries", one) for one in _all(tuning.held_out, tuning.more_held_out)]
     named += [("out of fold", one) for one in _all(tuning.out_of_fold, tuning.more_out_of_fold)]
+    named += [(f"out of fold, {source}", one) for source, one in tuning.by_source.items()]
     if tuning.pilot is not None:
         named.append(("pilot fold", tuning.pilot.versus))
     named += [(f"{dim} dimensions", one) for dim, one in tuning.dimensions.items()]

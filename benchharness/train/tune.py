@@ -168,6 +168,7 @@ def _concluded(
         spec=spec,
         out_of_fold=main,
         more_out_of_fold=tuple(one for one in out_of_fold if one is not main),
+        by_source=_by_source(prepared, folds),
     )
     return candidate.told(tuning) if candidate is not None else tuning
 
@@ -186,6 +187,25 @@ def _out_of_fold(prepared: Prepared, folds: list[Fold]) -> list[Versus]:
     base, tuned = values_of(prepared.judged), pooled(folds)
     groups = _groups(prepared)
     return [versus(name, base[name], tuned[name], groups) for name in tuned]
+
+
+def _by_source(prepared: Prepared, folds: list[Fold]) -> dict[str, Versus]:
+    """Out of fold for the queries of each source: a gain on synthetic queries alone is told."""
+    tuned = pooled(folds).get(MEASURE, {})
+    source_of: dict[str, str] = {}
+    for pair in prepared.material.pairs:  # the most trusted source of a query comes first
+        if pair.query_id in tuned:
+            source_of.setdefault(pair.query_id, pair.source)
+    sources = sorted(set(source_of.values()))
+    if len(sources) < 2:
+        return {}
+    base, groups = values_of(prepared.judged)[MEASURE], _groups(prepared)
+    return {
+        source: versus(
+            MEASURE, base, {q: v for q, v in tuned.items() if source_of.get(q) == source}, groups
+        )
+        for source in sources
+    }
 
 
 def _groups(prepared: Prepared) -> Mapping[str, str]:

@@ -140,6 +140,8 @@ class Tuning:
     out_of_fold: the recipe judged on training queries, each by a model that never saw it.
     held_out:  the final model judged on the suite's test queries; a release reads only this.
     more_out_of_fold, more_held_out: the suite's other measures likewise.
+    by_source: the same as out_of_fold, for the queries of each source of pairs; empty where there
+               is one source.
     dimensions: recall@10 on the held-out queries with vectors cut to each dimension.
     leaks:     sentences on what the training and the test side share.
     touched:   test queries whose documents or near texts were trained on.
@@ -159,6 +161,7 @@ class Tuning:
     held_out: Versus | None = None
     more_out_of_fold: tuple[Versus, ...] = ()
     more_held_out: tuple[Versus, ...] = ()
+    by_source: Mapping[str, Versus] = field(default_factory=dict)
     dimensions: Mapping[int, Versus] = field(default_factory=dict)
     trainings: tuple[Training, ...] = ()
     guards: tuple[Guarded, ...] = ()

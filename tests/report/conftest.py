@@ -204,6 +204,7 @@ def make_tuning(**fields: object) -> Tuning:
         "held_out": make_versus(), "out_of_fold": make_versus(n=5000),
         "more_held_out": (make_versus(measure="mrr@10"),),
         "more_out_of_fold": (make_versus(measure="ndcg@10"),),
+        "by_source": {"made": make_versus(tuned=0.45)},
         "dimensions": {64: make_versus(tuned=0.4), 32: make_versus(tuned=0.35)},
         "trainings": (
             fold,

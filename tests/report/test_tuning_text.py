@@ -17,7 +17,7 @@ BARE = Tuning("faq", "minilm", "base-kept", "no step was better")
 
 
 def test_every_verdict_is_a_row_and_the_deciding_ones_come_first(tuning):
-    """Rule: held out, out of fold, pilot, dimensions, untouched, guards, accuracy."""
+    """Rule: held out, out of fold, sources, pilot, dimensions, untouched, guards, accuracy."""
     rows = rows_of(tuning())
 
     assert [row[:2] for row in rows] == [
@@ -25,6 +25,7 @@ def test_every_verdict_is_a_row_and_the_deciding_ones_come_first(tuning):
         ("held-out queries (1,000)", "mrr@10"),
         ("out of fold (5,000)", "recall@10"),
         ("out of fold (1,000)", "ndcg@10"),
+        ("out of fold, made (1,000)", "recall@10"),
         ("pilot fold (200)", "recall@10"),
         ("64 dimensions (1,000)", "recall@10"),
         ("32 dimensions (1,000)", "recall@10"),

@@ -437,6 +437,28 @@ def test_averaging_can_be_asked_for(suite, static_model, tmp_path, bench):
     assert found.trainings[-1].alpha == best.alpha
 
 
+def test_a_mixture_is_judged_by_source(suite, static_model, tmp_path, bench):
+    """Rule: what synthetic queries gain does not hide what people's queries do."""
+    rows = [
+        {"query": f"new{n} new{n + 1}", "positive": f"old{n} old{n + 1} more",
+         "doc_id": f"d{n:03}", "source": "made", "synthetic": True}
+        for n in range(24)
+    ]  # fmt: skip
+    file = tmp_path / "made.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    given = dataclasses.replace(suite, pairs=[str(file)])
+
+    found = tune(given, str(static_model), out=tmp_path / "run", folds=2, bench=bench)
+
+    assert {name: one.n for name, one in found.by_source.items()} == {"judgments": 180, "made": 24}
+    assert found.out_of_fold.n == 204
+    total = sum(one.n * one.tuned for one in found.by_source.values())
+    assert total == pytest.approx(204 * found.out_of_fold.tuned)
+    assert [(one.name, one.used, one.synthetic) for one in found.sources] == [
+        ("judgments", 180, False), ("made", 24, True),
+    ]  # fmt: skip
+
+
 def test_random_folds_flatter(tmp_path, static_model, bench, suite):
     """Rule: where many queries ask for one document, folds by query are higher than folds by
     component on the same data with the same training; each is labelled with its question.
