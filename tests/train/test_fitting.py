@@ -105,13 +105,17 @@ def test_equal_seeds_give_equal_bits_and_others_do_not(task, bert_model, suite, 
     assert torch.equal(torch.get_rng_state(), drawn[2])
 
 
-@pytest.mark.parametrize("killed_at", [2, 7], ids=["before-an-evaluation", "between-two"])
+@pytest.mark.parametrize(
+    ("killed_at", "change"),
+    [(2, {}), (7, {}), (7, {"lora": 4, "learning_rate": 0.05})],
+    ids=["before-an-evaluation", "between-two", "lora"],
+)
 def test_a_killed_training_goes_on_to_the_same_bits(
-    task, bert_model, suite, tmp_path, monkeypatch, killed_at
+    task, bert_model, suite, tmp_path, monkeypatch, killed_at, change
 ):
     """Rule: from the last whole checkpoint, with its generators, best weights and curve."""
     encoder, examples, dev = task(bert_model)
-    recipe = dataclasses.replace(suite.recipe, learning_rate=5e-3, epochs=3)
+    recipe = suite.recipe.changed({"learning_rate": 5e-3, "epochs": 3} | change)
     whole = fit(encoder, examples, recipe, tmp_path / "whole", base=tmp_path, dev=dev)
     monkeypatch.setattr(trainer_module, "CHECKPOINT_SECONDS", 0.0)
     steps = []
