@@ -222,17 +222,11 @@ def teach(
 def _pair_dataset(pairs: Sequence[Pair]) -> Dataset:
     from datasets import Dataset
 
-    widths = {len(pair.negatives) for pair in pairs}
-    if len(widths) > 1:
-        raise UsageError(
-            f"pairs have from {min(widths)} to {max(widths)} negatives: a column holds one of each",
-            remedy="mine them: negatives=N in the recipe fills every pair up",
-        )
     columns = {
         "anchor": [pair.query for pair in pairs],
         "positive": [pair.positive for pair in pairs],
     }
-    for place in range(widths.pop()):
+    for place in range(len(pairs[0].negatives)):
         columns[f"negative_{place + 1}"] = [pair.negatives[place] for pair in pairs]
     return Dataset.from_dict(columns)
 

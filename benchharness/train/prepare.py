@@ -132,6 +132,7 @@ def prepare(
     material = gather(
         suite, base, test, lambda reference: bench.dataset(reference, base), recipe.max_pairs
     )
+    _check_negatives(material, recipe)
     leaks = find_leaks(material.pairs, test)
     cut = make_folds(material.pairs, folds, split=split, seed=recipe.seed) if folds else None
     labels = read_labels(base / Path(recipe.labels).expanduser()) if recipe.labels else None
@@ -202,6 +203,23 @@ def _check_guide(encoder: SentenceTransformerEncoder, recipe: Recipe, base: Path
                 f"recipe: a guide works with transformers on both sides, {side.spec} is none",
                 remedy="guide a transformer by another, such as minilm, or leave guide out",
             )
+
+
+def _check_negatives(material: Material, recipe: Recipe) -> None:
+    """Raises UsageError where pairs have negatives that the loss could not take."""
+    widths = {len(pair.negatives) for pair in material.pairs}
+    if recipe.negatives:
+        widths = {recipe.negatives}
+    if len(widths) > 1:
+        raise UsageError(
+            f"pairs have from {min(widths)} to {max(widths)} negatives: a column holds one of each",
+            remedy=f"mine them: --set negatives={max(widths)} fills every pair up",
+        )
+    if recipe.guide is not None and max(widths) > 1:
+        raise UsageError(
+            f"recipe: the loss with a guide takes one negative for each pair, not {max(widths)}",
+            remedy="--set negatives=1, or leave guide out",
+        )
 
 
 def _check_dev_sets(prepared: Prepared) -> None:

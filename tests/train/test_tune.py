@@ -221,6 +221,23 @@ def test_a_wrong_setting_is_named_before_the_first_step(
     assert not (tmp_path / "run").exists()
 
 
+def test_negatives_that_no_loss_could_take_are_named(suite, bert_model, tmp_path, bench):
+    """Rule: a column holds one negative of every pair, and a guide takes a single one."""
+    rows = [{"query": "new1 new2", "positive": "old1", "negatives": ["old3", "old4"]}]
+    file = tmp_path / "more.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    mixed = dataclasses.replace(suite, pairs=[str(file)])
+    guided = suite.recipe.changed({"guide": str(bert_model), "negatives": 2})
+
+    with pytest.raises(UsageError, match="from 0 to 2 negatives") as caught:
+        tune(mixed, str(bert_model), out=tmp_path / "run", bench=bench)
+    with pytest.raises(UsageError, match="takes one negative"):
+        tune(suite, str(bert_model), out=tmp_path / "run", bench=bench, recipe=guided)
+
+    assert "negatives=2" in caught.value.remedy
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_system_without_weights_is_named(suite, tmp_path, bench):
     """Rule: what cannot be trained is told what can be done instead."""
     with pytest.raises(UsageError, match="bm25 has no weights") as caught:
@@ -406,13 +423,20 @@ def test_a_label_set_of_one_class_is_named_before_the_first_step(
 
 @pytest.mark.parametrize(
     "change",
-    [{"guide": "minilm"}, {"matryoshka": [16]}, {"lora": 8, "learning_rate": 5e-2}],
-    ids=["gist", "matryoshka", "lora"],
+    [
+        {"guide": "", "negatives": 1, "miner": "self"},
+        {"guide": "", "rows_at_once": 8},
+        {"matryoshka": [16]},
+        {"matryoshka": [16], "rows_at_once": 8},
+        {"lora": 8, "learning_rate": 5e-2},
+        {"lora": 8, "learning_rate": 5e-2, "rows_at_once": 8},
+    ],
+    ids=["gist", "gist-cached", "matryoshka", "matryoshka-cached", "lora", "lora-cached"],
 )
 def test_variants_of_the_loss_and_of_the_weights_train(suite, bert_model, tmp_path, bench, change):
     """Rule: each learns the task it can learn, and leaves a plain directory without adapters."""
     if "guide" in change:
-        change = {"guide": str(bert_model)}
+        change = change | {"guide": str(bert_model)}
     recipe = suite.recipe.changed({"learning_rate": 5e-3, "epochs": 4} | change)
 
     found = tune(suite, str(bert_model), out=tmp_path / "run", folds=0, bench=bench, recipe=recipe)
