@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from benchharness.suite import Suite
 from benchharness.suite_file import find_suite, suite_files
 from benchharness.train.devset import DevSet, make_dev_set
 from benchharness.train.fitting import kind_of, need_training_packages
-from benchharness.train.folds import Folds, dev_queries, make_folds, training_side
+from benchharness.train.folds import Folds, dev_queries, make_folds, text_key, training_side
 from benchharness.train.labels import Labels, read_labels
 from benchharness.train.leaks import Leaks, find_leaks
 from benchharness.train.material import Material, gather
@@ -133,7 +133,12 @@ def prepare(
         suite, base, test, lambda reference: bench.dataset(reference, base), recipe.max_pairs
     )
     _check_negatives(material, recipe)
-    leaks = find_leaks(material.pairs, test)
+    replay = _replayed(bench, recipe, base, material)
+    leaks = find_leaks((*material.pairs, *replay), test)
+    guarding = tuple(_guards(suite, base, guards))
+    for guard in guarding:  # what was trained on would flatter a guard as well
+        trained = _without_ids((*material.pairs, *replay))
+        find_leaks(trained, bench.dataset(guard.suite.dataset, guard.base))
     cut = make_folds(material.pairs, folds, split=split, seed=recipe.seed) if folds else None
     labels = read_labels(base / Path(recipe.labels).expanduser()) if recipe.labels else None
     judged = measure_system(
@@ -147,7 +152,7 @@ def prepare(
         material=material,
         base=base,
         cache=bench.cache,
-        replay=_replayed(bench, recipe, base),
+        replay=replay,
         labels=labels.train if labels is not None else None,
         taught=_taught(bench, recipe, base, material),
         listener=bench.tell,
@@ -160,7 +165,7 @@ def prepare(
         judged=judged,
         leaks=leaks,
         labels=labels,
-        guards=tuple(_guards(suite, base, guards)),
+        guards=guarding,
         others=others,
         remarks=(*recipe.remarks(kind), *(labels.lines if labels is not None else ())),
         split=cut.split if cut is not None else split,
@@ -232,14 +237,25 @@ def _check_dev_sets(prepared: Prepared) -> None:
         prepared._dev_queries(prepared.training_pairs(fold))
 
 
-def _replayed(bench: Bench, recipe: Recipe, base: Path) -> tuple[Pair, ...]:
-    """The training pairs of the suite that is replayed; never its test side."""
+def _replayed(bench: Bench, recipe: Recipe, base: Path, material: Material) -> tuple[Pair, ...]:
+    """The training pairs of the suite that is replayed; never its test side.
+
+    Pairs with a document of the suite's own training side are left out: in a fold they would show
+    what is held out there.
+    """
     if recipe.replay is None:
         return ()
     found = find_suite(recipe.replay, suites_beside(base))[0]
     home = found.path.parent
     test = bench.dataset(found.suite.dataset, home)
-    return gather(found.suite, home, test, lambda one: bench.dataset(one, home)).pairs
+    own = {text_key(pair.positive) for pair in material.pairs}
+    pairs = gather(found.suite, home, test, lambda one: bench.dataset(one, home)).pairs
+    return _without_ids(pair for pair in pairs if text_key(pair.positive) not in own)
+
+
+def _without_ids(pairs: Iterable[Pair]) -> tuple[Pair, ...]:
+    """The pairs as texts: another suite numbers its queries and documents alike."""
+    return tuple(dataclasses.replace(pair, query_id="", doc_id="") for pair in pairs)
 
 
 def _taught(bench: Bench, recipe: Recipe, base: Path, material: Material) -> Any:

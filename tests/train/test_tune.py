@@ -384,6 +384,31 @@ def test_replay_keeps_what_was_known(suite, general, tmp_path, bench):
     assert guards["mixed"].tuned > guards["plain"].tuned + 0.1
 
 
+def test_replayed_pairs_are_held_against_the_test_side_too(suite, static_model, tmp_path, bench):
+    """Rule: a suite whose training side holds this one's test pairs is no replay, but a leak."""
+    (tmp_path / "suites").mkdir()
+    write_learnable(tmp_path / "data")
+    qrels = tmp_path / "data" / "qrels"
+    (qrels / "test.tsv").rename(qrels / "kept.tsv")
+    (qrels / "train.tsv").rename(qrels / "test.tsv")
+    (qrels / "kept.tsv").rename(qrels / "train.tsv")
+    (tmp_path / "suites" / "suite_other.py").write_text(
+        "from benchharness import Suite, beir\n"
+        'other = Suite(name="other", dataset=beir("../data"), models=["bm25"])\n',
+        encoding="utf-8",
+    )
+    recipe = suite.recipe.changed({"replay": "other"})
+
+    for change in ({"recipe": recipe}, {"guards": ["other"]}):
+        with pytest.raises(DataError, match="would be memory"):
+            tune(
+                suite, str(static_model), out=tmp_path / "run", folds=0, bench=bench,
+                base=tmp_path / "suites", **change,
+            )  # fmt: skip
+
+    assert not (tmp_path / "run").exists()
+
+
 def test_labelled_texts_are_a_second_task_with_a_figure_of_its_own(
     suite, static_model, tmp_path, bench
 ):
