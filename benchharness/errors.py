@@ -17,6 +17,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_SHOWN = 60  # characters of a text in a message
+
 
 class BenchError(Exception):
     """One clear message: what is wrong, where it is, and the remedy.
@@ -87,3 +89,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return "did you mean " + " or ".join(near) + "?"
     return "known: " + ", ".join(names)
+
+
+def shortened(text: str) -> str:
+    """The text as a message quotes it: one line of at most 60 characters, in quotes."""
+    line = " ".join(text.split())
+    return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")

@@ -9,6 +9,7 @@ Source: Broder, On the resemblance and containment of documents, 1997.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 import zlib
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIMILARITY = 0.9
+BLANK = 0  # key of a text without a character
 _WORD = re.compile(r"\w+")
 _WIDTH = 3  # words in a shingle
 _BANDS, _ROWS = 12, 5  # at similarity 0.9 some band agrees in all but 2 of 100,000 pairs
@@ -30,6 +32,16 @@ _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
 def normalised(text: str) -> str:
     """The text without regard to case and blanks: equal ones count as the same text."""
     return " ".join(text.casefold().split())
+
+
+def text_key(text: str) -> int:
+    """64 bits that are equal for texts that are equal but for case and blanks; BLANK without text.
+
+    Not the text itself: that of 100,000 long documents would be in memory twice.
+    """
+    plain = normalised(text)
+    digest = hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest, "little") or 1) if plain else BLANK
 
 
 def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:

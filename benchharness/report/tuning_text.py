@@ -12,7 +12,7 @@ from benchharness.judge.numbers import (
     format_move,
     format_value,
 )
-from benchharness.train.leaks import EXAMPLE
+from benchharness.pairs.leaks import EXAMPLE
 from benchharness.train.tuning import Training, Tuning, Versus
 from benchharness.train.verdicts import MARGIN
 

@@ -10,16 +10,15 @@ is chosen by name:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
 from benchharness.data.components import Component, components, held_out, seeded_order
-from benchharness.data.similarity import normalised
-from benchharness.errors import UsageError, did_you_mean
+from benchharness.data.similarity import text_key
+from benchharness.errors import UsageError, did_you_mean, shortened
 from benchharness.judge.numbers import format_count, format_share
-from benchharness.train.pair import Pair
+from benchharness.pairs.pair import Pair
 
 Split = Literal["component", "query"]
 
@@ -32,7 +31,6 @@ QUESTIONS: Mapping[Split, str] = {
 MIN_DEV = 20
 _LARGEST_DEV = 3  # a dev set takes at most a third of the queries
 _RANDOM = ("random", "kfold", "shuffle", "shuffled")
-_SHOWN = 60  # characters of a text in a message
 
 
 @dataclass(frozen=True)
@@ -158,20 +156,6 @@ def training_side(
     return tuple(pair for n, pair in enumerate(pairs) if _node(n, pair) not in blocked)
 
 
-def text_key(text: str) -> str:
-    """32 hex digits, equal for texts that are equal but for case and blanks; "" without text."""
-    plain = normalised(text)
-    # Not the text itself: that of 100,000 long documents would be in memory twice.
-    encoded = plain.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=16).hexdigest() if plain else ""
-
-
-def shortened(text: str) -> str:
-    """The text in one line of at most 60 characters, in quotes."""
-    line = " ".join(text.split())
-    return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")
-
-
 _ID = "q"  # begins the node of a query with an id; others are named by the pair's number
 
 
@@ -273,8 +257,10 @@ def _described(group: Component, total: int, pairs: Iterable[Pair], split: Split
     """A group by name: its share, a query, and the document that connects most of it."""
     share = f"{len(group):,} of {total:,} queries ({format_share(len(group), total)})"
     members = set(group)
-    asking: dict[str, set[str]] = {}  # document -> queries of the group that it answers
-    names: dict[str, tuple[bool, str]] = {}  # document -> its smallest id; its text without one
+    asking: dict[int | str, set[str]] = {}  # document -> queries of the group that it answers
+    names: dict[
+        int | str, tuple[bool, str]
+    ] = {}  # document -> its smallest id; its text without one
     example = ""
     for pair in pairs:
         if pair.query_id not in members:

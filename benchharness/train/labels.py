@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchharness.data.fields import json_record, text_of, whole_characters
 from benchharness.data.lines import COMPRESSED, numbered_lines
-from benchharness.errors import DataError, UsageError
+from benchharness.data.similarity import text_key
+from benchharness.errors import DataError, UsageError, shortened
 from benchharness.judge.numbers import format_count, format_share
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.checks import check_vectors
 from benchharness.models.encoder import Encoder, Role
 from benchharness.progress import Listener, Step, silent
-from benchharness.train.folds import shortened, text_key
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from benchharness.data.dataset import Dataset, Qrels
 from benchharness.data.similarity import normalised
 from benchharness.errors import DataError, UsageError
-from benchharness.train.pair import JUDGMENTS, Pair, read_pairs
+from benchharness.pairs.pair import JUDGMENTS, Pair, read_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import is_encoder
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
+from benchharness.pairs.pair import Pair
 from benchharness.train.labels import label_role
-from benchharness.train.pair import Pair
 
 if TYPE_CHECKING:
     from pathlib import Path

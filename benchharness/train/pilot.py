@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.judge.numbers import format_duration
+from benchharness.pairs.pair import Pair
 from benchharness.recipe import Recipe
 from benchharness.suite import Suite
 from benchharness.train.kfold import run_fold
-from benchharness.train.pair import Pair
 from benchharness.train.prepare import Prepared, prepare
 from benchharness.train.tuning import Pilot, Tuning
 from benchharness.train.verdicts import MEASURE, line_of, values_of, versus

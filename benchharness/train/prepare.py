@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchharness.data.dataset import Dataset
+from benchharness.data.similarity import text_key
 from benchharness.errors import UsageError
 from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
@@ -16,18 +17,18 @@ from benchharness.gate import GuardGate
 from benchharness.measures import parse_measure
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
+from benchharness.pairs.leaks import Leaks, find_leaks
+from benchharness.pairs.pair import Pair
 from benchharness.progress import Step
 from benchharness.recipe import SELF, Recipe
 from benchharness.suite import Suite
 from benchharness.suite_file import find_suite, suite_files
 from benchharness.train.devset import DevSet, make_dev_set
 from benchharness.train.fitting import kind_of, need_training_packages
-from benchharness.train.folds import Folds, dev_queries, make_folds, text_key, training_side
+from benchharness.train.folds import Folds, dev_queries, make_folds, training_side
 from benchharness.train.labels import Labels, read_labels
-from benchharness.train.leaks import Leaks, find_leaks
 from benchharness.train.material import Material, gather
 from benchharness.train.objectives import dimensions_of, teach
-from benchharness.train.pair import Pair
 from benchharness.train.verdicts import MEASURE
 from benchharness.train.workshop import Workshop
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchharness.judge.numbers import format_count
+from benchharness.pairs.pair import pair_lines
 from benchharness.progress import Listener, silent
 from benchharness.recipe import Recipe
 from benchharness.suite import DatasetReference, Suite
@@ -33,7 +34,6 @@ from benchharness.train.kfold import (
     training_of,
     write_curve,
 )
-from benchharness.train.pair import pair_lines
 from benchharness.train.prepare import Prepared, prepare
 from benchharness.train.run_folder import (
     CANDIDATE,

@@ -12,20 +12,20 @@ from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import Encoder, Ranker
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
+from benchharness.pairs.negatives import MiningRule, mine
+from benchharness.pairs.pair import Pair
 from benchharness.progress import Listener, silent
 from benchharness.recipe import SELF, Recipe
 from benchharness.train.curve import Curve
 from benchharness.train.devset import DevSet
 from benchharness.train.fitting import Fitted, fit
 from benchharness.train.material import Material
-from benchharness.train.negatives import MiningRule, mine
 from benchharness.train.objectives import Examples
-from benchharness.train.pair import Pair
 from benchharness.train.tuning import Mining
 
 if TYPE_CHECKING:
+    from benchharness.pairs.negatives import Mined
     from benchharness.train.labels import LabelledTexts
-    from benchharness.train.negatives import Mined
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchharness.cli import _parser
+from benchharness.cli.arguments import parser
 from benchharness.cli.caching import parse_size, shown_size
 from benchharness.cli.doctor import device_check, examine
 from benchharness.cli.output import has_color, plain_json, table_lines, write
@@ -339,7 +339,7 @@ def _targets(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def test_every_command_has_its_function():
     """Rule: commands are named as module:function, and each is there when it is asked for."""
-    targets = list(_targets(_parser()))
+    targets = list(_targets(parser()))
 
     assert len(targets) == len(set(targets)) == 13
     for target in targets:

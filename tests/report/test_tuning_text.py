@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchharness.judge.paired import Difference, outcome_of
+from benchharness.pairs.leaks import EXAMPLE
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.train.diagnosis import Diagnosis
-from benchharness.train.leaks import EXAMPLE
 from benchharness.train.tuning import Guarded, Source, Tuning
 from benchharness.train.verdicts import MARGIN
 

@@ -10,16 +10,16 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import KFold
 
+from benchharness.data.similarity import text_key
 from benchharness.errors import UsageError
+from benchharness.pairs.pair import Pair
 from benchharness.train.folds import (
     MIN_DEV,
     component_names,
     dev_queries,
     make_folds,
-    text_key,
     training_side,
 )
-from benchharness.train.pair import Pair
 
 
 def pair(query, document, **fields):

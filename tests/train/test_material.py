@@ -11,9 +11,9 @@ from benchharness.data.dataset import Dataset, Qrels
 from benchharness.data.references import beir, docstrings, jsonl
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError, UsageError
+from benchharness.pairs.pair import JUDGMENTS
 from benchharness.suite import DatasetReference, Suite
 from benchharness.train.material import SourceCount, gather, judged_pairs, training_reference
-from benchharness.train.pair import JUDGMENTS
 
 CORPUS = {"d1": "red fox", "d2": "blue bird", "d3": "green tree", "d4": ""}
 QUERIES = {"q1": "what is red", "q2": "what is blue", "q3": "unjudged"}

@@ -7,14 +7,18 @@ A file of pairs holds one JSON object a line:
 query and positive are needed. Optional: `query_id` and `doc_id` (a positive whose doc_id or text
 stands in the corpus can also be judged), `negatives` (list of texts that do not answer),
 `source` (where the pair is from, default the file's name), `weight` (times that it is shown in
-an epoch, default 1) and `synthetic` (true where no person asked; default false).
+an epoch, default 1), `synthetic` (true where no person asked; default false) and `provenance`
+(what made the pair, names and texts: model, prompt, passage …).
+
+Every line of a file that is written here has the same fields, so that `datasets` can load it:
+`load_dataset("json", data_files="pairs.jsonl")`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +31,7 @@ from benchharness.errors import DataError
 JUDGMENTS = "judgments"
 _KNOWN = (
     "query", "positive", "query_id", "doc_id", "negatives", "source", "weight", "synthetic",
+    "provenance",
 )  # fmt: skip
 
 
@@ -39,6 +44,7 @@ class Pair:
     source:    where it is from; mixtures are reported by it.
     weight:    how often it is shown in an epoch on average, above 0.
     synthetic: whether no person asked the query.
+    provenance: what made it, as (name, text) in order of name.
     """
 
     query: str
@@ -49,35 +55,52 @@ class Pair:
     source: str = JUDGMENTS
     weight: float = 1.0
     synthetic: bool = False
+    provenance: tuple[tuple[str, str], ...] = ()
 
 
 def read_pairs(path: Path) -> tuple[Pair, ...]:
     """The pairs of a file, in its order. Raises DataError with file and line."""
-    found = tuple(
-        _parse(line, f"{path}:{number}", path.name.partition(".")[0])
-        for number, line in numbered_lines(find_file(path))
-    )
+    found = tuple(pair for _, pair in numbered_pairs(path))
     if not found:
         raise DataError("the file holds no pair", where=str(path), remedy=_EXAMPLE)
     return found
 
 
-def pair_lines(pairs: Iterable[Pair]) -> Iterator[str]:
-    """The lines of a file of pairs; fields that say nothing are left out."""
+def numbered_pairs(path: Path) -> Iterator[tuple[int, Pair]]:
+    """Yields (line, pair) of a file, one at a time. Raises DataError with file and line."""
+    for number, line in numbered_lines(find_file(path)):
+        yield number, _parse(line, f"{path}:{number}", path.name.partition(".")[0])
+
+
+def pair_lines(pairs: Iterable[Pair], fields: Collection[str] | None = None) -> Iterator[str]:
+    """The lines of a file of pairs, every one with the same fields.
+
+    fields: the optional ones to write (default: those that say something in any of the pairs,
+            which are then all in memory at once). The provenance of all has the same names then.
+    """
+    names: set[str] = set()
+    if fields is None:
+        pairs = list(pairs)
+        fields = [name for name in _OPTIONAL if any(map(_OPTIONAL[name], pairs))]
+        names = {name for pair in pairs for name, _ in pair.provenance}
     for pair in pairs:
         row: dict[str, object] = {"query": pair.query, "positive": pair.positive}
-        for name in ("query_id", "doc_id", "source"):
-            if getattr(pair, name):
-                row[name] = getattr(pair, name)
-        if pair.negatives:
-            row["negatives"] = list(pair.negatives)
-        if pair.weight != 1.0:
-            row["weight"] = pair.weight
-        if pair.synthetic:
-            row["synthetic"] = True
+        row |= {name: getattr(pair, name) for name in _OPTIONAL if name in fields}
+        if "provenance" in row:
+            row["provenance"] = dict.fromkeys(sorted(names), "") | dict(pair.provenance)
         yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
+# Optional field -> whether it says something of a pair.
+_OPTIONAL: Mapping[str, Callable[[Pair], bool]] = {
+    "query_id": lambda pair: bool(pair.query_id),
+    "doc_id": lambda pair: bool(pair.doc_id),
+    "source": lambda pair: bool(pair.source),
+    "negatives": lambda pair: bool(pair.negatives),
+    "weight": lambda pair: pair.weight != 1.0,
+    "synthetic": lambda pair: pair.synthetic,
+    "provenance": lambda pair: bool(pair.provenance),
+}
 _EXAMPLE = 'write one object a line: {"query": "…", "positive": "…"}'
 
 
@@ -99,6 +122,8 @@ def _parse(line: str, where: str, source: str) -> Pair:
         _need(isinstance(row.get(name), str) and row[name].strip(), name, row, where)
     for name in ("query_id", "doc_id", "source"):
         _need(isinstance(row.get(name, ""), str), name, row, where)
+    provenance = row.get("provenance", {})
+    _need(_is_provenance(provenance), "provenance", row, where)
     negatives = row.get("negatives", [])
     _need(_is_texts(negatives), "negatives", row, where)
     weight = row.get("weight", 1.0)
@@ -108,6 +133,8 @@ def _parse(line: str, where: str, source: str) -> Pair:
         whole_characters(row.get(name, ""), name, where)
     for text in negatives:
         whole_characters(text, "negatives", where)
+    for text in (*provenance, *provenance.values()):
+        whole_characters(text, "provenance", where)
     return Pair(
         query=row["query"],
         positive=row["positive"],
@@ -117,11 +144,16 @@ def _parse(line: str, where: str, source: str) -> Pair:
         source=row.get("source") or source,
         weight=float(weight),
         synthetic=row.get("synthetic", False),
+        provenance=tuple(sorted((name, text) for name, text in provenance.items() if text)),
     )
 
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(text, str) and text.strip() for text in value)
+
+
+def _is_provenance(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _is_weight(value: Any) -> bool:
@@ -134,6 +166,7 @@ def _need(fits: object, name: str, row: dict[str, Any], where: str) -> None:
         "negatives": "a list of texts",
         "weight": "a number above 0",
         "synthetic": "true or false",
+        "provenance": "an object of names and texts",
     }
     if not fits:
         raise DataError(

@@ -20,17 +20,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchharness.data.similarity import BLANK, text_key
 from benchharness.data.texts import TextTable
-from benchharness.errors import DataError, UsageError
+from benchharness.errors import DataError, UsageError, shortened
 from benchharness.evaluation.search import UNRANKED_SCORE, Hits, rank, search
 from benchharness.judge.numbers import format_count
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.checks import check_vectors
 from benchharness.models.encoder import Encoder, Ranker, is_encoder
+from benchharness.pairs.pair import Pair
+from benchharness.pairs.positives import Known, known_of
 from benchharness.progress import Listener, Step, silent
-from benchharness.train.folds import shortened
-from benchharness.train.pair import Pair
-from benchharness.train.positives import BLANK, Known, known_of, text_key
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchharness.data.similarity import near_duplicates
-from benchharness.errors import DataError
+from benchharness.data.similarity import near_duplicates, text_key
+from benchharness.errors import DataError, shortened
 from benchharness.judge.numbers import format_count, format_share
-from benchharness.train.folds import shortened, text_key
-from benchharness.train.pair import Pair
+from benchharness.pairs.pair import Pair
 
 if TYPE_CHECKING:
     from benchharness.data.dataset import Dataset
@@ -100,10 +99,10 @@ class _Test:
 class _Train:
     """The training texts by their key, and the judged ids with all of their texts' keys."""
 
-    queries: Mapping[str, Pair]
-    positives: Mapping[str, Pair]
-    both: Mapping[tuple[str, str], Pair]
-    query_ids: Mapping[str, Mapping[str, Pair]]
+    queries: Mapping[int, Pair]
+    positives: Mapping[int, Pair]
+    both: Mapping[tuple[int, int], Pair]
+    query_ids: Mapping[str, Mapping[int, Pair]]
     doc_ids: Mapping[str, Pair]
 
 
@@ -159,10 +158,10 @@ def find_leaks(train: Sequence[Pair], test: Dataset) -> Leaks:
 
 
 def _train_side(pairs: Iterable[Pair]) -> _Train:
-    queries: dict[str, Pair] = {}
-    positives: dict[str, Pair] = {}
-    both: dict[tuple[str, str], Pair] = {}
-    query_ids: dict[str, dict[str, Pair]] = {}
+    queries: dict[int, Pair] = {}
+    positives: dict[int, Pair] = {}
+    both: dict[tuple[int, int], Pair] = {}
+    query_ids: dict[str, dict[int, Pair]] = {}
     doc_ids: dict[str, Pair] = {}
     # In an order of their own, so that examples do not hang on that of the files.
     for pair in sorted(pairs, key=lambda p: (p.query_id, p.doc_id, p.query, p.positive)):
@@ -198,7 +197,7 @@ def _test_side(test: Dataset) -> _Test:
     )
 
 
-def _stop(given: _Train, held: _Test, asked: Mapping[str, str], content: Mapping[str, str]) -> None:
+def _stop(given: _Train, held: _Test, asked: Mapping[str, int], content: Mapping[str, int]) -> None:
     """Raises DataError where a test query, or a test query with its document, is trained on."""
     same = [q for q, key in asked.items() if key and key in given.query_ids.get(q, {})]
     pairs = [(q, d) for q, d in held.positives if (asked[q], content[d]) in given.both]
@@ -234,8 +233,8 @@ def _stop(given: _Train, held: _Test, asked: Mapping[str, str], content: Mapping
 
 
 def _near(
-    given: Mapping[str, str], held: Mapping[str, str], what: str
-) -> tuple[dict[str, str], tuple[str, ...]]:
+    given: Mapping[int, str], held: Mapping[int, str], what: str
+) -> tuple[dict[int, str], tuple[str, ...]]:
     """(key of a held text -> a training text near to it, sentences on what was left out).
 
     given, held: key -> text. Held texts that are equal to a training text are not near.
@@ -248,7 +247,7 @@ def _near(
     searched = mine[:room]
     against = theirs[: NEAR_SAMPLE - len(searched)]
     groups = near_duplicates([held[key] for key in searched] + [given[key] for key in against])
-    found: dict[str, str] = {}
+    found: dict[int, str] = {}
     for group in groups:
         texts = [place - len(searched) for place in group if place >= len(searched)]
         if texts:

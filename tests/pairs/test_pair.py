@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchharness.errors import DataError
-from benchharness.train.pair import JUDGMENTS, Pair, pair_lines, read_pairs
+from benchharness.pairs.pair import JUDGMENTS, Pair, pair_lines, read_pairs
 
 
 @pytest.fixture
@@ -100,6 +100,9 @@ SOUND = {"query": "q", "positive": "p"}
         ('{"query": "q", "positive": "p", "weight": 1' + "0" * 400 + "}", "weight is 1000"),
         (SOUND | {"synthetic": "yes"}, "synthetic is 'yes'"),
         (SOUND | {"synthetic": 1}, "synthetic is 1"),
+        (SOUND | {"provenance": "llm"}, "provenance is 'llm'"),
+        (SOUND | {"provenance": {"n": 1}}, "provenance is {'n': 1}"),
+        (SOUND | {"provenance": {"n": "\ud83d"}}, "half of a surrogate pair"),
         (SOUND | {"query": "half \ud83d"}, "half of a surrogate pair"),
         (SOUND | {"negatives": ["n", "\ud83d"]}, "half of a surrogate pair"),
     ],
@@ -149,14 +152,49 @@ def test_a_file_of_another_encoding_is_refused(tmp_path):
         read_pairs(file)
 
 
-def test_a_written_line_says_only_what_is_said():
-    """Rule: defaults are left out, text is readable, one line each."""
-    lines = list(pair_lines([Pair("größe?", "eine\nAntwort"), Pair("q", "p", source="")]))
+def test_a_written_file_has_the_same_fields_in_every_line():
+    """Rule: a field that no pair needs is left out; text is readable, one line each."""
+    made = (("model", "m"), ("passage", "ab12"))
+    pairs = [Pair("größe?", "eine\nAntwort"), Pair("q", "p", source="", provenance=made)]
+
+    lines = list(pair_lines(pairs))
 
     assert lines == [
-        '{"query": "größe?", "positive": "eine\\nAntwort", "source": "judgments"}\n',
-        '{"query": "q", "positive": "p"}\n',
+        '{"query": "größe?", "positive": "eine\\nAntwort", "source": "judgments", '
+        '"provenance": {"model": "", "passage": ""}}\n',
+        '{"query": "q", "positive": "p", "source": "", '
+        '"provenance": {"model": "m", "passage": "ab12"}}\n',
     ]
+
+
+def test_named_fields_are_written_for_pairs_that_come_one_by_one():
+    """Rule: with `fields`, nothing is gathered first."""
+    lines = pair_lines(iter([Pair("q", "p", weight=2.0)]), fields=["synthetic"])
+
+    assert list(lines) == ['{"query": "q", "positive": "p", "synthetic": false}\n']
+
+
+@pytest.mark.parametrize("is_mined", [True, False], ids=["all-mined", "one-mined"])
+def test_datasets_loads_a_written_file(tmp_path, is_mined):
+    """Rule: its blocks of 10 MB agree; a list that is empty in the first needs its type named."""
+    datasets = pytest.importorskip("datasets")
+    own = ("n",) if is_mined else ()
+    pairs = [Pair(f"q{n}", "p " * 2_000, negatives=own) for n in range(3_000)]
+    pairs.append(Pair("last", "p", negatives=("n",), provenance=(("model", "m"),)))
+    file = tmp_path / "pairs.jsonl"
+    file.write_text("".join(pair_lines(pairs)), encoding="utf-8", newline="")
+    text = datasets.Value("string")
+    fields = {"query": text, "positive": text, "negatives": [text]}
+    fields |= {"source": text, "provenance": {"model": text}}
+
+    loaded = datasets.load_dataset(
+        "json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"),
+        features=None if is_mined else datasets.Features(fields),
+    )  # fmt: skip
+
+    assert file.stat().st_size > 10 << 20
+    assert loaded.num_rows == len(pairs)
+    assert loaded[-1]["negatives"] == ["n"]
 
 
 texts = st.text(st.characters(codec="utf-8"), min_size=1).filter(str.strip)
@@ -170,6 +208,9 @@ made_pairs = st.builds(
     source=texts | st.just(JUDGMENTS),
     weight=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
     synthetic=st.booleans(),
+    provenance=st.dictionaries(st.text(st.characters(codec="utf-8")), texts, max_size=2).map(
+        lambda made: tuple(sorted(made.items()))
+    ),
 )
 
 

@@ -13,10 +13,10 @@ from benchharness.data.dataset import Dataset, Qrels
 from benchharness.data.load import load
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError
+from benchharness.pairs import leaks
+from benchharness.pairs.leaks import Leaks, find_leaks
+from benchharness.pairs.pair import Pair
 from benchharness.testing import write_beir
-from benchharness.train import leaks
-from benchharness.train.leaks import Leaks, find_leaks
-from benchharness.train.pair import Pair
 
 LONG = "the card is blocked after three wrong attempts and has to be ordered anew at the counter "
 CORPUS = {

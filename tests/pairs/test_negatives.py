@@ -13,9 +13,9 @@ from benchharness.data.texts import TextTable
 from benchharness.errors import DataError, UsageError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.registry import open_model
+from benchharness.pairs.negatives import Mined, MiningRule, mine
+from benchharness.pairs.pair import Pair
 from benchharness.testing import TINY_WORDS, HashEncoder, tiny_model
-from benchharness.train.negatives import Mined, MiningRule, mine
-from benchharness.train.pair import Pair
 
 NONE = EmbeddingCache.none()
 

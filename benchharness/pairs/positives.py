@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchharness.data.similarity import normalised
+from benchharness.data.similarity import BLANK, text_key
 from benchharness.data.texts import TextTable
-from benchharness.train.pair import Pair
+from benchharness.pairs.pair import Pair
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-BLANK = 0  # key of a text without a character
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,3 @@ def _rows_with(keys: NDArray[np.uint64], wanted: set[int]) -> dict[int, tuple[in
     for row in np.flatnonzero(np.isin(keys, np.array(sorted(wanted), dtype=np.uint64))).tolist():
         found.setdefault(int(keys[row]), []).append(row)
     return {key: tuple(rows) for key, rows in found.items()}
-
-
-def text_key(text: str) -> int:
-    """64 bits that are equal for equal normalised texts; BLANK without a character."""
-    plain = normalised(text)
-    digest = hashlib.blake2b(plain.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return (int.from_bytes(digest, "little") or 1) if plain else BLANK
