@@ -6,6 +6,7 @@
     ├── DataError                 a corpus, query or judgment that cannot be used
     ├── ModelError                a model that cannot be opened, or that encodes nonsense
     ├── CacheError                a cache that cannot be read or written
+    ├── LLMError                  a language model that cannot be asked at all
     └── MissingDependency         an optional package that is not installed
 
 A `BenchError` is a user's to mend: front ends print it without a traceback. Anything else is
@@ -67,6 +68,10 @@ class ModelError(BenchError):
 
 class CacheError(BenchError):
     status = "cache-error"
+
+
+class LLMError(BenchError):
+    status = "llm-error"
 
 
 class MissingDependency(BenchError):
