@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from benchharness.evaluation.throughput import TEXTS, RelativeSpeed, relative_sp
 from benchharness.judge.case import Case
 from benchharness.judge.controls import controls_of_model
 from benchharness.judge.decision import CAPPED, decide
+from benchharness.judge.exhibit import Exhibit, exhibit_of
 from benchharness.judge.gates import judge
 from benchharness.judge.policy import Policy
 from benchharness.judge.preflight import preflight, sample_rows, stop_on_errors, truncation
@@ -49,6 +50,7 @@ class Assessment:
     estimates: measure -> Estimate, in the order in which the suite names them.
     verdicts:  one for each gate that binds the model, in the suite's order.
     findings:  of the lint; errors never get here, they stop the measurement.
+    exhibit:   what a page shows of it.
     """
 
     result: Result
@@ -56,6 +58,7 @@ class Assessment:
     decision: Decision
     verdicts: tuple[Verdict, ...]
     findings: tuple[Finding, ...]
+    exhibit: Exhibit = field(default_factory=Exhibit)
 
 
 class Bench:
@@ -150,12 +153,14 @@ class Bench:
         controls = controls_of_model(dataset, result)
         stop_on_errors(suite, controls)
         evidence = self._evidence(suite, model, dataset, base)
+        verdicts = self._verdicts(suite, model, base, result, estimates)
         return Assessment(
             result=result,
             estimates=estimates,
             decision=decide(result, suite.thresholds, evidence),
-            verdicts=self._verdicts(suite, model, base, result, estimates),
+            verdicts=verdicts,
             findings=(*findings, *([cut] if cut is not None else []), *controls),
+            exhibit=exhibit_of(dataset, result, verdicts),
         )
 
     def _verdicts(

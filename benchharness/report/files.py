@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 VERDICT = "verdict.json"
 PER_QUERY = "per_query.jsonl"
+EXHIBITS = "exhibits.jsonl"
+PAGE = "report.html"
 CHANGES = "changes.jsonl"
 SUMMARY = "summary.md"
 RUNS = "runs"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from benchharness.baseline.history import History
     from benchharness.errors import BenchError
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.leaderboard import Leaderboard
     from benchharness.judge.verdict import Verdict
     from benchharness.train.tuning import Tuning
 
@@ -53,6 +55,8 @@ class Report:
                  is a reason for which items were left out ("deselected", "not-run" …).
     status:      see `status_of`.
     tunings:     what came of fine-tuning, for some of the assessments.
+    leaderboards: models beside one another, of suites with two or more.
+    history:     of the committed baselines, of some of the assessments.
     """
 
     assessments: tuple[Assessment, ...] = ()
@@ -60,6 +64,8 @@ class Report:
     selection: Mapping[str, int] = field(default_factory=dict)
     status: str = NOTHING
     tunings: tuple[Tuning, ...] = ()
+    leaderboards: tuple[Leaderboard, ...] = ()
+    history: tuple[History, ...] = ()
 
     def tuning_of(self, assessment: Assessment) -> Tuning | None:
         """What came of fine-tuning that model on that suite; None where nobody tried."""

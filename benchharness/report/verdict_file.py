@@ -12,16 +12,22 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from benchharness.baseline.history import History
 from benchharness.data.lint import Finding
 from benchharness.errors import DataError, SuiteError, UsageError
 from benchharness.evaluation.result import Fingerprints, Result
 from benchharness.files import write_atomically
+from benchharness.judge.exhibit import Exhibit
+from benchharness.judge.leaderboard import Leaderboard
 from benchharness.judge.verdict import Change, Comparison, Decision, Estimate, Verdict
 from benchharness.report.change_file import Key, change_lines, parse_change_lines
+from benchharness.report.exhibit_file import exhibit_lines, parse_exhibit_lines
 from benchharness.report.files import (
     CHANGES,
+    EXHIBITS,
+    PAGE,
     PER_QUERY,
     RUNS,
     SUMMARY,
@@ -39,6 +45,7 @@ if TYPE_CHECKING:
     from benchharness.train.tuning import Tuning
 
 SCHEMA = 1
+T = TypeVar("T")
 Changes = tuple[Change, ...]
 _DECISION = ("outcome", "why", "measure", "trainable", "queries_needed", "advice", "evidence")
 _VERDICT = (
@@ -77,6 +84,8 @@ def write_report(report: Report, folder: Path, release: Release | None = None) -
         files: dict[str, object] = {"runs": sorted(names)}
         files["per_query_sha256"] = write_atomically(folder / PER_QUERY, query_lines(results))
         files["changes_sha256"] = write_atomically(folder / CHANGES, change_lines(report.verdicts))
+        exhibits = exhibit_lines(report.assessments)
+        files["exhibits_sha256"] = write_atomically(folder / EXHIBITS, exhibits)
         write_atomically(folder / SUMMARY, [summarise(report, release)])
         content = _content(report, files, release)
         text = json.dumps(content, indent=1, allow_nan=False) + "\n"
@@ -106,7 +115,7 @@ def remove_verdict(folder: Path) -> None:
         (folder / VERDICT).unlink(missing_ok=True)
         for name in _named_runs(text):
             (folder / RUNS / name).unlink(missing_ok=True)
-        for name in (PER_QUERY, CHANGES, SUMMARY):
+        for name in (PER_QUERY, CHANGES, EXHIBITS, SUMMARY, PAGE):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(
@@ -147,7 +156,8 @@ def read_report(folder: Path) -> Report:
         per_query = _read_lines(folder / PER_QUERY, files["per_query_sha256"])
         changes = parse_change_lines(_read_lines(folder / CHANGES, files["changes_sha256"]))
         depths = {(row["suite"], row["model"]): row["depth"] for row in content["results"]}
-        return _report(content, parse_query_lines(per_query, depths), changes)
+        exhibits = _read_exhibits(folder, files.get("exhibits_sha256"))
+        return _report(content, parse_query_lines(per_query, depths), changes, exhibits)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder / VERDICT, f"{type(error).__name__}: {error}") from error
 
@@ -161,6 +171,11 @@ def _read(path: Path) -> bytes:
             where=str(path),
             remedy="name the folder that --bench-report or --out was given",
         ) from error
+
+
+def _read_exhibits(folder: Path, sha256: str | None) -> dict[Pair, Exhibit]:
+    """What was shown of each result; empty for a folder of a version that kept none."""
+    return {} if sha256 is None else parse_exhibit_lines(_read_lines(folder / EXHIBITS, sha256))
 
 
 def _read_lines(path: Path, sha256: str) -> list[str]:
@@ -192,6 +207,8 @@ def _content(
             for assessment in report.assessments
         ],
         "failures": [asdict(failure) for failure in report.failures],
+        "leaderboards": _plain([asdict(board) for board in report.leaderboards]),
+        "history": _plain([asdict(one) for one in report.history]),
         "files": dict(sorted(files.items())),
     }
 
@@ -271,19 +288,37 @@ def _plain(value: object) -> object:
 
 
 def _report(
-    content: Mapping[str, Any], answers: Mapping[Pair, Answers], changes: Mapping[Key, Changes]
+    content: Mapping[str, Any],
+    answers: Mapping[Pair, Answers],
+    changes: Mapping[Key, Changes],
+    exhibits: Mapping[Pair, Exhibit],
 ) -> Report:
     return Report(
-        assessments=tuple(_read_result(row, answers, changes) for row in content["results"]),
+        assessments=tuple(
+            _read_result(row, answers, changes, exhibits) for row in content["results"]
+        ),
         failures=tuple(Failure(**row) for row in content["failures"]),
         selection=dict(content["selection"]),
         status=str(content["status"]),
         tunings=_read_tunings(content["results"]),
+        leaderboards=_read_rows(content.get("leaderboards", ()), Leaderboard),
+        history=_read_rows(content.get("history", ()), History),
     )
 
 
+def _read_rows(rows: Iterable[Mapping[str, Any]], noun: type[T]) -> tuple[T, ...]:
+    """The records as they were written. Raises ValueError for anything else."""
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(noun)
+    return tuple(adapter.validate_python(row) for row in rows)
+
+
 def _read_result(
-    row: Mapping[str, Any], answers: Mapping[Pair, Answers], changes: Mapping[Key, Changes]
+    row: Mapping[str, Any],
+    answers: Mapping[Pair, Answers],
+    changes: Mapping[Key, Changes],
+    exhibits: Mapping[Pair, Exhibit],
 ) -> Assessment:
     # bench.py is the whole pipeline; a reader of files needs only this noun of it.
     from benchharness.judge.bench import Assessment
@@ -311,6 +346,7 @@ def _read_result(
             for gate in row["gates"]
         ),
         findings=tuple(Finding(**finding) for finding in row["findings"]),
+        exhibit=exhibits.get((suite, model), Exhibit()),
     )
 
 

@@ -20,7 +20,9 @@ def test_the_report_is_a_folder_that_git_ignores(project: Project) -> None:
 
     report = project.path / ".benchharness" / "report"
     names = sorted(path.name for path in report.iterdir())
-    assert names == ["changes.jsonl", "per_query.jsonl", "runs", "summary.md", "verdict.json"]
+    assert names == [
+        "changes.jsonl", "exhibits.jsonl", "per_query.jsonl", "runs", "summary.md", "verdict.json",
+    ]  # fmt: skip
     assert (project.path / ".benchharness" / ".gitignore").read_text(encoding="utf-8") == "*\n"
     result.stdout.fnmatch_lines(
         ["*= retrieval benchmarks =*", "*.benchharness/report/verdict.json"]

@@ -153,6 +153,7 @@ def test_two_writes_give_the_same_bytes(report, compared, tmp_path):
     assert written == files(tmp_path / "b")
     assert sorted(written) == [
         "changes.jsonl",
+        "exhibits.jsonl",
         "per_query.jsonl",
         "runs/a.minilm.trec",
         "runs/b.minilm.trec",
@@ -243,13 +244,13 @@ def test_every_field_of_a_comparison_is_documented(compared, tmp_path):
 
     content = json.loads((tmp_path / "verdict.json").read_text())
     gate = content["results"][0]["gates"][0]
-    query, change = (
+    query, change, exhibit = (
         json.loads((tmp_path / name).read_text().partition("\n")[0])
-        for name in ("per_query.jsonl", "changes.jsonl")
+        for name in ("per_query.jsonl", "changes.jsonl", "exhibits.jsonl")
     )
-    files = {"per_query_sha256", "changes_sha256", "runs"}
+    files = {"per_query_sha256", "changes_sha256", "exhibits_sha256", "runs"}
     assert files == set(content["files"])
-    fields = {*files, *content["release"], *gate, *gate["comparison"], *change, *query}
+    fields = {*files, *content["release"], *gate, *gate["comparison"], *change, *query, *exhibit}
     assert fields - {"capped_recall@10"} <= described
     assert "`capped_recall@10`" in page
     outcomes = {*MET, "fail", "incomplete", "error", "regressed", "inconclusive", "stale"}
@@ -261,7 +262,7 @@ def test_files_hold_no_nan(report, compared, tmp_path):
     write_report(Report.of(report.assessments + compared.assessments), tmp_path)
 
     json.loads((tmp_path / "verdict.json").read_text(), parse_constant=pytest.fail)
-    for name in ("per_query.jsonl", "changes.jsonl"):
+    for name in ("per_query.jsonl", "changes.jsonl", "exhibits.jsonl"):
         for line in (tmp_path / name).read_text().splitlines():
             json.loads(line, parse_constant=pytest.fail)
 

@@ -1,0 +1,74 @@
+"""The nouns of a leaderboard: models beside one another on one suite and one measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a cut or quantised variant gives away against the full vectors of the same model.
+
+    delta: of the measure (below 0 is worse) with its 90 % interval; outcome as in `outcome_of`.
+    """
+
+    of: str
+    delta: float
+    ci90: tuple[float, float]
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row: a model, or a cut or quantised variant of one.
+
+    spec:       of the model; for a variant with its cut: "minilm cut to 128", "minilm, int8".
+    value, ci95: of the measure, as in its Estimate.
+    to_best:    value minus that of the best row; 0 for the best itself.
+    p, p_holm:  two-sided p-value of the paired difference to the best (seeded sign flips), and
+                after Holm over all pairs of rows; None for the best itself.
+    is_best, is_tied: the best row, and rows that are not distinguishable from it at 0.05 by p_holm.
+    dimension:  components of a vector; None for systems without vectors.
+    bytes_per_vector: of the index; None likewise.
+    size_bytes: of the weights, where known.
+    speed:      documents a second relative to the first encoder of the board, measured in the same
+                run; None where it was not measured.
+    is_on_front: no other row is better in value and as good in bytes_per_vector.
+    loss:       of variants.
+    """
+
+    spec: str
+    value: float
+    ci95: tuple[float, float]
+    to_best: float
+    p: float | None
+    p_holm: float | None
+    is_best: bool
+    is_tied: bool
+    dimension: int | None = None
+    bytes_per_vector: float | None = None
+    size_bytes: int | None = None
+    speed: float | None = None
+    is_on_front: bool = False
+    loss: Loss | None = None
+
+    @property
+    def index_bytes_per_million(self) -> float | None:
+        """Bytes of the vectors of a million documents, without what an index adds."""
+        return None if self.bytes_per_vector is None else 1e6 * self.bytes_per_vector
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The rows of one suite and measure, best value first, ties by spec.
+
+    n:      queries that every row answers.
+    values: other measures, spec -> measure -> value, for tables of several.
+    """
+
+    suite: str
+    measure: str
+    n: int
+    standings: tuple[Standing, ...]
+    values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
