@@ -8,6 +8,7 @@ from benchharness.data.dataset import Dataset
 from benchharness.data.jsonl import gather_queries, read_corpus, read_groups, read_queries
 from benchharness.data.judgments import collect, read_tsv
 from benchharness.data.lines import COMPRESSED, find_file
+from benchharness.data.origins import origin_of
 from benchharness.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def read(folder: Path, split: str, spill_dir: Path | None = None) -> Dataset:
     qrels_file = _qrels_file(folder / "qrels", split)
     queries, repeated = gather_queries(read_queries(query_file), str(query_file))
     qrels, left_out = collect(read_tsv(qrels_file), str(qrels_file))
+    groups = read_groups(query_file)
     return Dataset(
         name=folder.resolve().name,
         corpus=read_corpus(corpus_file, spill_dir),
@@ -38,7 +40,8 @@ def read(folder: Path, split: str, spill_dir: Path | None = None) -> Dataset:
         qrels=qrels,
         left_out=left_out + repeated,
         details=(("split", split),),
-        groups=read_groups(query_file),
+        query_origin=origin_of(groups, qrels.query_ids),
+        groups=groups,
     )
 
 

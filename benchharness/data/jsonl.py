@@ -16,6 +16,7 @@ from benchharness.data.fields import (
 )
 from benchharness.data.judgments import collect, read_any
 from benchharness.data.lines import find_file, numbered_lines
+from benchharness.data.origins import origin_of
 from benchharness.data.texts import TextTable, TextTableBuilder
 from benchharness.errors import DataError
 
@@ -35,13 +36,15 @@ def read(corpus: Path, queries: Path, qrels: Path, spill_dir: Path | None = None
     corpus_file, query_file, qrels_file = find_file(corpus), find_file(queries), find_file(qrels)
     texts, repeated = gather_queries(read_queries(query_file), str(query_file))
     judgments, left_out = collect(read_any(qrels_file), str(qrels_file))
+    groups = read_groups(query_file)
     return Dataset(
         name=corpus.parent.resolve().name or corpus.name,
         corpus=read_corpus(corpus_file, spill_dir),
         queries=texts,
         qrels=judgments,
         left_out=left_out + repeated,
-        groups=read_groups(query_file),
+        query_origin=origin_of(groups, judgments.query_ids),
+        groups=groups,
     )
 
 

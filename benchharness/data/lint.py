@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchharness.data.origins import mean_overlap, written_queries
 from benchharness.data.similarity import normalised
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def lint(dataset: Dataset, drop_same_id: bool = False) -> tuple[Finding, ...]:
         *_judgments(dataset, in_corpus, has_text),
         *_texts(dataset, digests, empty),
         *_overlap(dataset, digests, empty, drop_same_id),
+        *_written(dataset),
         *_notes(dataset),
     ]
     rank = {"error": 0, "warning": 1, "note": 2}
@@ -273,6 +275,26 @@ def _same_ids(dataset: Dataset, same: list[str], drop_same_id: bool) -> Finding:
             _first(same),
         )
     return Finding("same-ids", "warning", message, _first(same), remedy)
+
+
+def _written(dataset: Dataset) -> Iterator[Finding]:
+    """That queries were written by a language model, and how near they are to their documents."""
+    written = written_queries(dataset)
+    if not written:
+        return
+    asked = dataset.relevance.query_ids
+    own = mean_overlap(dataset, written)
+    others = mean_overlap(dataset, frozenset(asked) - written)
+    shared = "" if own is None else f": {own:.0%} of their words stand in a relevant document"
+    beside = "" if others is None or own is None else f", of the other queries {others:.0%}"
+    yield Finding(
+        "synthetic-queries",
+        "warning",
+        f"{len(written):,} of {_count(len(asked), 'judged query')} written by an LLM"
+        f"{shared}{beside}",
+        "",
+        "confirm what rests on them with queries that users asked",
+    )
 
 
 def _notes(dataset: Dataset) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchharness.data.origins import FIELD, LLM
 from benchharness.judge.numbers import (
     TOLERANCE,
     format_count,
@@ -141,14 +142,23 @@ def _remarks(result: Result, evidence: Mapping[str, object], measure: str, found
     if measure == CAPPED:
         ceiling = format_value(result.ceilings[PLAIN], against=(1.0,))
         remarks.append(f"capped, because no ranker gets beyond {PLAIN} {ceiling} here")
-    if result.query_origin == "llm":
-        remarks.append("it rests on queries written by an LLM, not by users")
+    if result.query_origin == LLM:
+        remarks.append(_written(result))
     if result.limit is not None:
         remarks.append(f"only {format_count(found.n, 'query', 'queries')} measured, by a limit")
     ahead = _bm25_ahead(result, evidence, measure, found)
     if ahead:
         remarks.append(ahead)
     return "".join(f"; {remark}" for remark in remarks)
+
+
+def _written(result: Result) -> str:
+    """That a language model wrote the queries, or how many of them where users asked others."""
+    n = len(result.query_ids)
+    written = sum(fact.groups.get(FIELD) == LLM for fact in result.facts)
+    if 0 < written < n:
+        return f"it rests on {written:,} of {n:,} queries written by an LLM, not by users"
+    return "it rests on queries written by an LLM, not by users"
 
 
 def _bm25_ahead(

@@ -1,5 +1,6 @@
 """The decision: which side of the two thresholds the whole interval lies on."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchharness.evaluation.result import QueryFacts
 from benchharness.judge.decision import decide
 from benchharness.judge.statistics import estimate
 from benchharness.suite import Thresholds
@@ -132,6 +134,16 @@ def test_queries_written_by_an_llm_are_labelled(make_result, share):
 
     assert "written by an LLM" in labelled.why
     assert "written by an LLM" not in plain.why
+
+
+def test_where_users_asked_others_the_written_queries_are_counted(make_result, share):
+    """Rule: how many of how many; the origin stands in each query's metadata."""
+    facts = tuple(QueryFacts(groups={"origin": "llm"} if row < 3 else {}) for row in range(10))
+    result = dataclasses.replace(make_result(share(3, 10), query_origin="llm"), facts=facts)
+
+    decision = decide(result, DEFAULT, {})
+
+    assert "it rests on 3 of 10 queries written by an LLM, not by users" in decision.why
 
 
 def test_limited_result_is_labelled(make_result, share):
