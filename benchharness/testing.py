@@ -278,6 +278,83 @@ def tiny_model(
     return folder
 
 
+def tiny_cross_encoder(
+    folder: Path,
+    seed: int = 0,
+    *,
+    words: Sequence[str] = TINY_WORDS,
+    labels: int = 1,
+    taught: Sequence[tuple[str, str, float]] = (),
+    steps: int = 60,
+) -> Path:
+    """The folder, with a small real cross-encoder (one BERT layer) of seeded weights.
+
+    words:  the vocabulary. labels: scores that it gives for each pair.
+    taught: (query, text, 0 to 1): trained on for `steps` steps, all at once; a second or two.
+    Needs torch.
+    """
+    from transformers import BertConfig, BertForSequenceClassification
+
+    from benchharness.models.runtime import loading, prepare_torch
+
+    torch = prepare_torch()
+    with torch.random.fork_rng(devices=[]), loading(str(folder)):
+        torch.manual_seed(seed)
+        tokenizer = _pair_tokenizer(words)
+        make: Callable[..., Any] = BertConfig
+        config = make(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+            intermediate_size=64, max_position_embeddings=64, num_labels=labels,
+        )  # fmt: skip
+        model: Any = BertForSequenceClassification(config)
+        if taught:
+            _teach_pairs(model, tokenizer, taught, steps)
+        model.save_pretrained(str(folder))
+        tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+def _pair_tokenizer(words: Sequence[str]) -> Any:
+    """A tokenizer of `words` that marks which of two texts a token is from."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    content = json.loads(_word_level(words))
+    mark = {name: {"SpecialToken": {"id": name, "type_id": 0}} for name in ("[CLS]", "[SEP]")}
+    first, second = ({"Sequence": {"id": one, "type_id": n}} for n, one in enumerate("AB"))
+    last = {"SpecialToken": {"id": "[SEP]", "type_id": 1}}
+    pair = [mark["[CLS]"], first, mark["[SEP]"], second, last]
+    content["post_processor"]["pair"] = pair
+    roles = {f"{role}_token": f"[{role.upper()}]" for role in ("unk", "pad", "cls", "sep")}
+    make: Callable[..., Any] = PreTrainedTokenizerFast
+    return make(
+        tokenizer_object=Tokenizer.from_str(json.dumps(content)),
+        model_max_length=64,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **roles,
+    )
+
+
+def _teach_pairs(
+    model: Any, tokenizer: Any, taught: Sequence[tuple[str, str, float]], steps: int
+) -> None:
+    import torch
+
+    features = tokenizer(
+        [query for query, _, _ in taught], [text for _, text, _ in taught], padding=True,
+        return_tensors="pt",
+    )  # fmt: skip
+    wanted = torch.tensor([[grade] for _, _, grade in taught])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    model.eval()  # without dropout: few steps are enough, and the same ones
+    for _ in range(steps):
+        scores = model(**features).logits
+        loss: Any = torch.nn.functional.binary_cross_entropy_with_logits(scores, wanted)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
 def _static(words: Sequence[str], dim: int) -> SentenceTransformer:
     import torch
     from sentence_transformers import SentenceTransformer

@@ -117,7 +117,7 @@ def test_the_action_has_its_inputs_and_outputs():
     defaults = {name: given["default"] for name, given in content["inputs"].items()}
     assert defaults == {
         "suites": "suites/", "compare": "", "release": "false",
-        "report": ".benchharness/report", "args": "", "python": "3.12",
+        "report": ".benchharness/report", "args": "", "python": "3.12", "comment": "false",
     }  # fmt: skip
     assert set(content["outputs"]) == {"status", "complete"}
     assert content["runs"]["using"] == "composite"

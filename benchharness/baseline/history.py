@@ -24,8 +24,12 @@ class Point:
 
 @dataclass(frozen=True)
 class History:
-    """The points of one suite and model, oldest first."""
+    """The points of one suite and model, oldest first.
+
+    note: why there may have been more of them, such as a shallow clone; else empty.
+    """
 
     suite: str
     model: str
     points: tuple[Point, ...]
+    note: str = ""

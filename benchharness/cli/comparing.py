@@ -1,152 +1,93 @@
-"""`benchharness compare`: two results, models or folders of baselines, query by query."""
+"""`benchharness compare`: two results query by query, or any number of models on a leaderboard."""
 
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchharness.cli import NOTHING_COMPARABLE
+from benchharness.cli.compared import Judged, content_of, judged_by, paired
 from benchharness.cli.gate_option import parse_comparison
 from benchharness.cli.measuring import code_of
 from benchharness.cli.output import progress, write, write_json
+from benchharness.cli.ranking import rank
 from benchharness.cli.sides import MODEL, Side, baseline_of, result_of
 from benchharness.errors import UsageError
-from benchharness.gate import Gate, RegressionGate
+from benchharness.judge.ranking import MARGIN
 
 if TYPE_CHECKING:
     from benchharness.baseline.record import Baseline
     from benchharness.evaluation.result import Result
-    from benchharness.judge.policy import Policy
-    from benchharness.judge.verdict import Verdict
+    from benchharness.gate import RegressionGate
 
-MARGIN = 0.02
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A result and what it is compared with, on one suite."""
-
-    before: Baseline
-    after: Result
-
-    @property
-    def names(self) -> str:
-        """`faq: minilm → minilm@dim=32`; a model's name once where both sides have it."""
-        before, after = self.before.model_spec, self.after.model
-        return f"{self.after.suite}: " + (after if before == after else f"{before} → {after}")
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A pair with a verdict for each gate."""
-
-    pair: Pair
-    verdicts: tuple[Verdict, ...]
+# What only a leaderboard has: the option, by the attribute that holds it.
+_RANKING = {
+    "matryoshka": "--matryoshka",
+    "precision": "--precision",
+    "no_speed": "--no-speed",
+    "out": "--out",
+}
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """The exit code of the worst outcome: 1, 4, 10 or 0."""
+    """The exit code of the worst outcome: 1, 4, 10 or 0; a leaderboard alone is 0.
+
+    Where all sides are models and no gate is given, they are ranked; exactly two are compared
+    below the leaderboard as well.
+    """
     from benchharness.judge.policy import Policy
 
     gates = tuple(dict.fromkeys(parse_comparison(text) for text in arguments.gates))
-    sides = (Side.of(arguments.before), Side.of(arguments.after))
-    _check(sides, arguments)
-    before, after = _found(sides, arguments, gates)
+    sides = tuple(map(Side.of, arguments.sides))
+    margin = _margin(arguments)
+    if not gates and all(side.kind == MODEL for side in sides):
+        return rank(arguments, tuple(dict.fromkeys(arguments.sides)), margin)
+    first, second = _two(sides, arguments)
+    before, after = _found((first, second), arguments, gates)
     pairs, only_before, only_after = paired(before, after)
-    policy = Policy(inconclusive=arguments.inconclusive)
-    judged = [
-        Judged(pair, tuple(verdict_of(gate, pair, policy) for gate in gates or default_gates(pair)))
-        for pair in pairs
-    ]
-    lonely = [(sides[0].place, one) for one in only_before]
-    lonely += [(sides[1].place, one) for one in only_after]
+    judged = judged_by(pairs, gates, margin, Policy(inconclusive=arguments.inconclusive))
+    lonely = [(first.place, one) for one in only_before]
+    lonely += [(second.place, one) for one in only_after]
     if arguments.json:
-        write_json(_content(judged, lonely, is_default=not gates))
+        write_json(_content(judged, lonely, None if gates else margin))
     else:
         from benchharness.cli.comparison_text import lines_of
 
-        for line in lines_of(judged, lonely, None if gates else MARGIN):
+        for line in lines_of(judged, lonely, None if gates else margin):
             write(line)
     if not judged:
         return NOTHING_COMPARABLE
     return code_of(verdict for one in judged for verdict in one.verdicts)
 
 
-def paired(
-    before: Sequence[Baseline], after: Sequence[Result]
-) -> tuple[list[Pair], list[tuple[str, str]], list[tuple[str, str]]]:
-    """The pairs, and (suite, model) of what has no partner, on either side.
-
-    Those of one suite and model are a pair, and so are the only model that each side has on a
-    suite, whatever their names.
-    """
-    models = {(one.suite, one.model_spec): one for one in before}
-    pairs: list[Pair] = []
-    for result in after:
-        own = [one for one in before if one.suite == result.suite]
-        is_only = len(own) == 1 and sum(one.suite == result.suite for one in after) == 1
-        partner = models.get((result.suite, result.model), own[0] if is_only else None)
-        if partner is not None:
-            pairs.append(Pair(partner, result))
-    used_before = {id(pair.before) for pair in pairs}
-    used_after = {id(pair.after) for pair in pairs}
-    return (
-        pairs,
-        [(one.suite, one.model_spec) for one in before if id(one) not in used_before],
-        [(one.suite, one.model) for one in after if id(one) not in used_after],
-    )
+def _margin(arguments: argparse.Namespace) -> float:
+    """The margin where no gate says one. Raises UsageError for a number that is none."""
+    margin = arguments.margin
+    if margin is None:
+        return MARGIN
+    if arguments.gates:
+        raise UsageError("--gate and --margin both say a margin", remedy="leave one of them out")
+    if not 0 < margin < 1:
+        raise UsageError(f"--margin {margin:g} is no share", remedy="--margin 0.02")
+    return float(margin)
 
 
-def default_gates(pair: Pair) -> tuple[RegressionGate, ...]:
-    """A margin of 0.02 on every measure that both sides have; on all where they share none."""
-    common = [name for name in pair.after.values if name in pair.before.values]
-    return tuple(Gate.regression(name, margin=MARGIN) for name in common or pair.after.values)
-
-
-def verdict_of(gate: RegressionGate, pair: Pair, policy: Policy) -> Verdict:
-    """What the gate says of the pair; "no-baseline" where a side lacks the measure."""
-    from benchharness.judge.comparison import compare as compare_results
-    from benchharness.judge.noise import below_noise
-    from benchharness.judge.regression import line_of
-    from benchharness.judge.verdict import Verdict
-
-    before, after, measure = pair.before, pair.after, gate.measure
-    margin = gate.margin or 0.0
-
-    def verdict(outcome: str, line: str) -> Verdict:
-        return Verdict(
-            gate=gate.name,
-            suite=after.suite,
-            model=after.model,
-            outcome=outcome,
-            severity=policy.severity(outcome, gate.severity, gate.inconclusive),
-            value=_mean(after, measure),
-            line=line,
-            measure=measure,
-            margin=margin,
+def _two(sides: Sequence[Side], arguments: argparse.Namespace) -> tuple[Side, Side]:
+    """Raises UsageError where something is asked for that belongs to a leaderboard."""
+    if len(sides) != 2:
+        raise UsageError(
+            f"two sides are compared, and {len(sides)} named; any number of models are ranked",
+            remedy="name two sides, or models only, without --gate",
         )
-
-    for place, has in ((before.place, before.values), (after.model, after.values)):
-        if measure not in has:
-            line = f"{place} does not know {measure}; it has {', '.join(sorted(has))}"
-            return verdict("no-baseline", line)
-    drowned = below_noise(margin, before.noise.get(measure, 0.0))
-    if drowned:
-        return verdict("error", drowned)
-    compared = compare_results(before, after, measure, margin=margin, alpha=gate.alpha)
-    found = compared.found
-    if found is not None and not math.isfinite(found.delta):
-        return verdict("error", f"{measure} is not a number on one of the sides")
-    return replace(
-        verdict(compared.outcome, line_of(measure, compared, margin)),
-        delta=found.delta if found is not None else None,
-        ci90=compared.ci90,
-        mde=compared.mde,
-        comparison=compared.comparison,
-    )
+    for name, option in _RANKING.items():
+        if getattr(arguments, name):
+            raise UsageError(
+                f"{option} belongs to a leaderboard of models",
+                remedy="leave it out, or name models only, without --gate",
+            )
+    _check(sides, arguments)
+    return sides[0], sides[1]
 
 
 def _check(sides: Iterable[Side], arguments: argparse.Namespace) -> None:
@@ -172,28 +113,13 @@ def _found(
     return [baseline_of(one, sides[0]) for one in first], [result_of(one) for one in second]
 
 
-def _mean(result: Result, measure: str) -> float:
-    values = result.values.get(measure)
-    if values is None or not len(values):
-        return math.nan
-    return math.fsum(values.tolist()) / len(values)
-
-
 def _content(
-    judged: Sequence[Judged], lonely: Sequence[tuple[str, tuple[str, str]]], *, is_default: bool
+    judged: Sequence[Judged], lonely: Sequence[tuple[str, tuple[str, str]]], margin: float | None
 ) -> dict[str, object]:
-    """All that is known of each pair; the fields of a gate are those of verdict.json."""
+    """`margin` is the one that was taken because no gate was given, else None."""
     return {
-        "default_margin": MARGIN if is_default else None,
-        "pairs": [
-            {
-                "suite": one.pair.after.suite,
-                "before": {"model": one.pair.before.model_spec, "place": one.pair.before.place},
-                "after": {"model": one.pair.after.model},
-                "gates": [asdict(verdict) for verdict in one.verdicts],
-            }
-            for one in judged
-        ],
+        "default_margin": margin,
+        "pairs": content_of(judged),
         "without_partner": [
             {"side": place, "suite": suite, "model": model} for place, (suite, model) in lonely
         ],

@@ -17,7 +17,7 @@ from benchharness.report.what_changed import (
 from benchharness.report.wording import one_line
 
 if TYPE_CHECKING:
-    from benchharness.cli.comparing import Judged
+    from benchharness.cli.compared import Judged
     from benchharness.judge.verdict import Comparison, Verdict
 
 _HEAD = ("measure", "before → after", "difference", "outcome", "won / lost / tied", "p of a loss")

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,7 +151,9 @@ def measure_and_publish(
 
     policy, baselines: as in `Bench`.
     """
+    from benchharness.baseline.committed import committed_history
     from benchharness.judge.bench import Bench
+    from benchharness.judge.ranking import leaderboards_of
     from benchharness.report.model import INTERRUPTED, UNBOUND, Report
     from benchharness.report.publication import merged, publish
     from benchharness.report.release import release_of
@@ -174,7 +177,14 @@ def measure_and_publish(
         raise
     unbound = sum(len(list(task.unbound_gates())) for task in tasks)
     selection = {UNBOUND: unbound} if unbound else {}
-    report = Report.of(assessments, merged(failures), selection)
+    report = replace(
+        Report.of(assessments, merged(failures), selection),
+        leaderboards=leaderboards_of(assessments),
+        history=committed_history(
+            Path.cwd() / getattr(arguments, "baselines", DEFAULT_FOLDER),
+            [(one.result.suite, one.result.model) for one in assessments],
+        ),
+    )
     if folder is not None:
         is_release = policy is not None and policy.release
         publish(report, folder, release_of(report) if is_release else None)

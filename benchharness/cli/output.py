@@ -29,6 +29,11 @@ def write(text: str = "") -> None:
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
+def tell(text: str) -> None:
+    """A line on stderr, beside what a command prints for the next one to read."""
+    _write_progress(text + "\n")
+
+
 def write_json(content: object) -> None:
     write(json.dumps(plain_json(content), indent=1, allow_nan=False))
 

@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 class Loss:
     """What a cut or quantised variant gives away against the full vectors of the same model.
 
-    delta: of the measure (below 0 is worse) with its 90 % interval; outcome as in `outcome_of`.
+    of:      the row of the full vectors.
+    delta:   of the measure (below 0 is worse) with its 90 % interval.
+    outcome: what the interval says of the margin, as in `outcome_of`.
+    margin:  the loss that is allowed.
     """
 
     of: str
     delta: float
     ci90: tuple[float, float]
     outcome: str
+    margin: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,11 @@ class Standing:
     size_bytes: of the weights, where known.
     speed:      documents a second relative to the first encoder of the board, measured in the same
                 run; None where it was not measured.
-    is_on_front: no other row is better in value and as good in bytes_per_vector.
+    is_on_front: has vectors, and no other row has a value as high in as few bytes and is better in
+                one of the two.
     loss:       of variants.
+    to_best_ci90: the 90 % interval of `to_best`, not adjusted for the number of rows; None for the
+                best itself.
     """
 
     spec: str
@@ -52,6 +59,7 @@ class Standing:
     speed: float | None = None
     is_on_front: bool = False
     loss: Loss | None = None
+    to_best_ci90: tuple[float, float] | None = None
 
     @property
     def index_bytes_per_million(self) -> float | None:
@@ -63,8 +71,11 @@ class Standing:
 class Leaderboard:
     """The rows of one suite and measure, best value first, ties by spec.
 
-    n:      queries that every row answers.
-    values: other measures, spec -> measure -> value, for tables of several.
+    n:        queries that every row answers.
+    values:   other measures, spec -> measure -> value, for tables of several.
+    left_out: spec -> why a model has no row.
+    outperforms: spec -> the rows below it that are significantly worse, at 0.05 by p after Holm
+              over all pairs of rows, in order of rank; empty where nothing is.
     """
 
     suite: str
@@ -72,3 +83,10 @@ class Leaderboard:
     n: int
     standings: tuple[Standing, ...]
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    outperforms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs of rows there are, over which p-values are adjusted."""
+        return len(self.standings) * (len(self.standings) - 1) // 2

@@ -46,15 +46,29 @@ class Request:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens that are paid for: read by the model, and written by it."""
+    """Tokens that are paid for: read by the model, and written by it.
+
+    Of the input tokens, `cache_write_tokens` were kept by the service for later requests and
+    `cache_read_tokens` were there already; both have prices of their own.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_read_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
+            self.cache_read_tokens + other.cache_read_tokens,
         )
+
+    @property
+    def tokens(self) -> int:
+        """Read and written together."""
+        return self.input_tokens + self.output_tokens
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,11 @@ class LanguageModel(Protocol):
 
     @property
     def spec(self) -> str: ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the service said of the model, such as when it ends; known after `check`."""
+        ...
 
     def check(self) -> None:
         """Returns where a first request may be sent: package and key are there, the service

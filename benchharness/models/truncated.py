@@ -26,11 +26,7 @@ class Truncated:
     def __init__(self, encoder: Encoder, dim: int, cache: EmbeddingCache) -> None:
         full = getattr(encoder, "dim", None)
         if dim < 1 or (full is not None and dim > full):
-            raise UsageError(
-                f"vectors of {full} components cannot be cut to {dim}",
-                where=encoder.spec,
-                remedy=f"name a dimension from 1 to {full}",
-            )
+            raise _too_long(encoder.spec, full, dim)
         self.spec = f"{encoder.spec} cut to {dim}"
         self.dim = dim
         self._encoder = encoder
@@ -53,16 +49,23 @@ class Truncated:
         return {**self._encoder.details, "dimension": str(self.dim)}
 
     @property
+    def costs(self) -> Mapping[str, float]:
+        return {**getattr(self._encoder, "costs", {}), "dimension": float(self.dim)}
+
+    @property
     def encode_path(self) -> str:
         return self._encoder.encode_path
 
     def encode(
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """All vectors in one batch."""
+        """All vectors in one batch. Raises UsageError where the full ones are shorter."""
         import numpy as np
 
-        full = self._cache.encode(self._encoder, texts, role)[:, : self.dim].astype(np.float64)
+        whole = self._cache.encode(self._encoder, texts, role)
+        if len(whole) and whole.shape[1] < self.dim:  # an encoder need not know it beforehand
+            raise _too_long(self._encoder.spec, whole.shape[1], self.dim)
+        full = whole[:, : self.dim].astype(np.float64)
         if self._encoder.details.get("similarity") != "dot":
             norms = np.linalg.norm(full, axis=1, keepdims=True)
             norms[norms == 0] = 1.0
@@ -74,3 +77,11 @@ class Truncated:
 
     def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
         return self._encoder.tokens_per_word(words)
+
+
+def _too_long(spec: str, full: int | None, dim: int) -> UsageError:
+    return UsageError(
+        f"vectors of {full} components cannot be cut to {dim}",
+        where=spec,
+        remedy=f"name a dimension from 1 to {full}",
+    )

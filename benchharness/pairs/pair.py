@@ -69,7 +69,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
 def numbered_pairs(path: Path) -> Iterator[tuple[int, Pair]]:
     """Yields (line, pair) of a file, one at a time. Raises DataError with file and line."""
     for number, line in numbered_lines(find_file(path)):
-        yield number, _parse(line, f"{path}:{number}", path.name.partition(".")[0])
+        yield number, parse_pair(line, f"{path}:{number}", source_of(path))
 
 
 def pair_lines(pairs: Iterable[Pair], fields: Collection[str] | None = None) -> Iterator[str]:
@@ -104,7 +104,13 @@ _OPTIONAL: Mapping[str, Callable[[Pair], bool]] = {
 _EXAMPLE = 'write one object a line: {"query": "…", "positive": "…"}'
 
 
-def _parse(line: str, where: str, source: str) -> Pair:
+def source_of(path: Path) -> str:
+    """The source of pairs that name none: the name of their file without its endings."""
+    return path.name.partition(".")[0]
+
+
+def parse_pair(line: str, where: str, source: str) -> Pair:
+    """The pair of one line. source: where it names none. Raises DataError, with `where`."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

@@ -35,8 +35,13 @@ def known_of(
     corpus: TextTable,
     keys: NDArray[np.uint64],
     relevant: Mapping[str, Collection[str]],
+    relevant_by_text: Mapping[int, Collection[str]],
 ) -> dict[int, Known]:
-    """Key of each query's text -> what is known of it."""
+    """Key of each query's text -> what is known of it.
+
+    relevant: query_id -> doc ids judged relevant. relevant_by_text: key of the query's text ->
+    likewise.
+    """
     by_query_id: dict[str, set[str]] = {}
     for pair in pairs:
         if pair.query_id:
@@ -45,7 +50,7 @@ def known_of(
     grouped: dict[int, list[Pair]] = {}
     for pair in pairs:
         grouped.setdefault(text_key(pair.query), []).append(pair)
-    doc_ids = {key: set[str]() for key in grouped}
+    doc_ids = {key: set(relevant_by_text.get(key, ())) for key in grouped}
     for key, members in grouped.items():
         for pair in members:
             doc_ids[key].update(by_query_id.get(pair.query_id, [pair.doc_id]))

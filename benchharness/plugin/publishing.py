@@ -130,6 +130,8 @@ class Publisher:
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _gather(self, exitstatus: int) -> Report:
+        from benchharness.baseline.committed import committed_history
+        from benchharness.judge.ranking import leaderboards_of
         from benchharness.plugin.status import status_for
         from benchharness.report.model import Report
 
@@ -150,7 +152,18 @@ class Publisher:
         )
         tunings = tuple(read_tunings(self._session.folder))
         left_out = self._left_out(collected)
-        return Report(tuple(assessments), tuple(failures), left_out, status, tunings)
+        return Report(
+            tuple(assessments),
+            tuple(failures),
+            left_out,
+            status,
+            tunings,
+            leaderboards=leaderboards_of(assessments),
+            history=committed_history(
+                self._session.options.baselines,
+                [(one.result.suite, one.result.model) for one in assessments],
+            ),
+        )
 
     def _as_judged(self, assessment: Assessment, *, waived: bool) -> Assessment:
         """The assessment with the verdicts of the gates that ran in this session.

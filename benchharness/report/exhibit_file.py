@@ -30,6 +30,8 @@ def parse_exhibit_lines(lines: Sequence[str]) -> dict[Pair, Exhibit]:
     found: dict[Pair, Exhibit] = {}
     for line in lines:
         row = json.loads(line)
+        if not isinstance(row, dict):
+            raise TypeError("an exhibit is not a table")
         pair = str(row.pop("suite")), str(row.pop("model"))
         found[pair] = adapter.validate_python(row)
     return found

@@ -6,6 +6,7 @@ import html
 import re
 from typing import TYPE_CHECKING
 
+from benchharness.report import leaderboard_text
 from benchharness.report.files import CHANGES, VERDICT
 from benchharness.report.model import Report, tally, word_of
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
@@ -41,6 +42,8 @@ _CHANGES_BYTES = 8_000
 _TUNINGS_BYTES = 8_000
 _TUNING_PART_BYTES = 1_500
 _FOLD_BYTES = 3_000
+_BOARDS_BYTES = 8_000
+_BOARD_PART_BYTES = 3_000
 _LONGEST_TEXT = 600
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$])")
 _MENTION = re.compile(r"(?<!\w)@(?=\w)")
@@ -55,6 +58,7 @@ def summarise(report: Report, release: Release | None = None) -> str:
         ["<!-- benchharness -->", *_head(report, release)],
         _table(report),
         _listed("Gates that did not pass", _breaches(report)),
+        _capped(_boards(report), _BOARDS_BYTES),
         _what_changed(report),
         _listed("Not measured", _failures(report)),
         _listed("Is fine-tuning worth it?", _decisions(report)),
@@ -207,6 +211,28 @@ def _tunings(report: Report) -> list[str]:
             title = f"How it was trained ({len(facts)})"
             lines += ["", *_details(title, facts, _TUNING_PART_BYTES)]
         sections.append("\n".join([*lines, ""]))
+    return sections
+
+
+def _boards(report: Report) -> list[str]:
+    """A section for each leaderboard: the rows, what variants lose, what the marks mean folded."""
+    sections = []
+    for board in report.leaderboards:
+        lines = [f"### Leaderboard {escape(leaderboard_text.title_of(board))}"]
+        for head, rows in (leaderboard_text.table_of(board), leaderboard_text.losses_of(board)):
+            if rows:
+                lines += ["", _cells(map(escape, head)), _cells(["---"] * len(head))]
+                cells = (map(escape, (cell.strip() for cell in row)) for row in rows)
+                lines += _capped([_cells(row) for row in cells], _BOARD_PART_BYTES)
+        facts = [
+            escape(fact)
+            for fact in (*leaderboard_text.facts_of(board), leaderboard_text.loss_fact(board))
+            if fact
+        ]
+        lines += ["", *_details(f"How to read it ({len(facts)})", facts, _BOARD_PART_BYTES)]
+        sections.append("\n".join([*lines, ""]))
+    if leaderboard_text.summary_of(report.leaderboards):
+        sections.append(escape(leaderboard_text.summary_of(report.leaderboards)))
     return sections
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from benchharness.report.html.page import render_page
 from benchharness.report.markdown import summarise
 from benchharness.report.verdict_file import write_report
 
@@ -21,17 +22,27 @@ STEP_SUMMARY_BYTES = 1_000_000
 
 
 def publish(report: Report, folder: Path, release: Release | None = None) -> Path:
-    """The path of verdict.json, after writing the report's folder.
+    """The path of verdict.json, after writing the report's folder and its page.
 
+    The page is there before the verdict: no green verdict stands where a page could not be made.
     A `.benchharness` in its path gets a `.gitignore`, so that no report is committed by
     accident. Raises UsageError where the folder cannot be written.
     """
-    written = write_report(report, folder, release)
+    page = render_page(report, release=release, made=made_now())
+    written = write_report(report, folder, release, page)
     for place in (folder, *folder.parents):
         ignore = place / ".gitignore"
         if place.name == HOME and not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     return written
+
+
+def made_now() -> str:
+    """When and by which version a page is made: `0.1.0, 2026-11-25 14:02 UTC`."""
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    return f"{version('benchharness')}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def append_step_summary(report: Report, file: Path, release: Release | None = None) -> bool:

@@ -29,6 +29,13 @@ class Answers:
     capped_recall: NDArray[np.float64]
     facts: tuple[QueryFacts, ...]
 
+    @classmethod
+    def unread(cls, depth: int) -> Answers:
+        """What is known of queries that were not read: how deep the run is."""
+        import numpy as np
+
+        return cls(Run((), (), (), depth), {}, np.zeros(0), ())
+
 
 def query_lines(results: Sequence[Result]) -> Iterator[str]:
     """One line of JSON for each query of each result, in order of (suite, model, query_id).

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchharness.judge.floors import NARROW
 from benchharness.judge.numbers import format_count
+from benchharness.report import leaderboard_text
 from benchharness.report.model import Failure, Report, tally, word_of
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.report.what_changed import ENVIRONMENT, LOST, details
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.leaderboard import Leaderboard
     from benchharness.judge.verdict import Verdict
+    from benchharness.report.leaderboard_text import Table as BoardTable
     from benchharness.train.tuning import Tuning
 
 _STYLES = {
@@ -69,11 +72,41 @@ def render(
     encoding: of the terminal; outside UTF-8 lines and dots become ASCII.
     folder:   where verdict.json was written; named in the last line, which is not broken.
     """
+    console = _console(width, color=color)
+    ascii_only = _is_ascii(encoding)
+    for suite in report.suites:
+        found = of_suite(report, suite)
+        if found:
+            _print_suite(console, report, suite, found, ascii_only=ascii_only)
+    for board in report.leaderboards:
+        _print_board(console, board, ascii_only=ascii_only)
+    if leaderboard_text.summary_of(report.leaderboards):
+        console.print(_text(leaderboard_text.summary_of(report.leaderboards)))
+        console.print()
+    for failure in report.failures:
+        _print_failure(console, failure)
+    _print_closing(console, report, folder)
+    return _written(console, encoding)
+
+
+def render_leaderboards(
+    boards: Sequence[Leaderboard], width: int, color: bool, *, encoding: str = "utf-8"
+) -> str:
+    """The boards alone, and what sums them up; see `render`."""
+    console = _console(width, color=color)
+    for board in boards:
+        _print_board(console, board, ascii_only=_is_ascii(encoding))
+    if leaderboard_text.summary_of(boards):
+        console.print(_text(leaderboard_text.summary_of(boards)))
+    return _written(console, encoding)
+
+
+def _console(width: int, *, color: bool) -> Console:
     from io import StringIO
 
     from rich.console import Console
 
-    console = Console(
+    return Console(
         file=StringIO(),
         width=max(width, _NARROWEST),
         force_terminal=color,
@@ -84,17 +117,17 @@ def render(
         emoji=False,
         markup=False,
     )
-    ascii_only = not encoding.lower().replace("-", "").startswith("utf")
-    for suite in report.suites:
-        found = of_suite(report, suite)
-        if found:
-            _print_suite(console, report, suite, found, ascii_only=ascii_only)
-    for failure in report.failures:
-        _print_failure(console, failure)
-    _print_closing(console, report, folder)
+
+
+def _is_ascii(encoding: str) -> bool:
+    return not encoding.lower().replace("-", "").startswith("utf")
+
+
+def _written(console: Console, encoding: str) -> str:
+    """What was printed, without blanks at the ends of lines, in characters of the encoding."""
     text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
     lines = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
-    if ascii_only:
+    if _is_ascii(encoding):
         shown = lines.translate(_ASCII)
         return shown.encode(encoding, "backslashreplace").decode(encoding)
     return lines
@@ -302,6 +335,47 @@ def _print_findings(console: Console, found: Sequence[Assessment]) -> None:
 def _shortened(where: str) -> str:
     """The first places; `benchharness lint` and verdict.json have all that were found."""
     return where if len(where) <= _LONGEST_PLACE else f"{where[:_LONGEST_PLACE].rstrip()}…"
+
+
+def _print_board(console: Console, board: Leaderboard, *, ascii_only: bool) -> None:
+    """The rows, in two tables where one is too wide; what the marks mean; losses of variants."""
+    console.print(_text((leaderboard_text.title_of(board), "bold")))
+    for table in _board_tables(console, board, ascii_only=ascii_only):
+        console.print(table)
+    for fact in leaderboard_text.facts_of(board):
+        console.print(_text((one_line(fact), "dim")))
+    head, rows = leaderboard_text.losses_of(board)
+    if rows:
+        console.print()
+        cells = [[_text(one_line(cell)) for cell in row[:-1]] for row in rows]
+        words = [_text((row[-1], _STYLES.get(row[-1], ""))) for row in rows]
+        shown = [[*row, word] for row, word in zip(cells, words, strict=True)]
+        console.print(_assembled(head, shown, ascii_only=ascii_only))
+        console.print(_text((leaderboard_text.loss_fact(board), "dim")))
+    console.print()
+
+
+def _board_tables(
+    console: Console, board: Leaderboard, *, ascii_only: bool
+) -> list[RenderableType]:
+    """One table with intervals beside the values or below them, else worth and costs apart."""
+    unbounded = console.options.update(width=10_000)
+
+    def made(found: BoardTable, joint: str) -> Table:
+        head, rows = found
+        cells = [[_text(one_line(cell).replace(" [", f"{joint}[")) for cell in row] for row in rows]
+        return _assembled(head, cells, ascii_only=ascii_only)
+
+    for joint in (" ", "\n"):
+        whole = made(leaderboard_text.table_of(board), joint)
+        widths = console.measure(whole, options=unbounded)
+        if (widths.maximum if joint == " " else widths.minimum) <= console.width:
+            return [whole]
+    return [
+        made(leaderboard_text.worth_of(board), "\n"),
+        _text(""),
+        made(leaderboard_text.costs_of(board), " "),
+    ]
 
 
 def _print_failure(console: Console, failure: Failure) -> None:

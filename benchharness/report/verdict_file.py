@@ -1,4 +1,4 @@
-"""A report's folder, written and read: verdict.json and the files beside it.
+"""A report's folder, written: verdict.json and the files beside it; `verdict_reading` reads it.
 
 verdict.json is written last and names the sha256 of per_query.jsonl and of changes.jsonl, so
 that a folder is either whole or refused.
@@ -6,24 +6,17 @@ that a folder is either whole or refused.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from benchharness.baseline.history import History
-from benchharness.data.lint import Finding
-from benchharness.errors import DataError, SuiteError, UsageError
-from benchharness.evaluation.result import Fingerprints, Result
+from benchharness.errors import SuiteError, UsageError
 from benchharness.files import write_atomically
-from benchharness.judge.exhibit import Exhibit
-from benchharness.judge.leaderboard import Leaderboard
-from benchharness.judge.verdict import Change, Comparison, Decision, Estimate, Verdict
-from benchharness.report.change_file import Key, change_lines, parse_change_lines
-from benchharness.report.exhibit_file import exhibit_lines, parse_exhibit_lines
+from benchharness.report.change_file import change_lines
+from benchharness.report.exhibit_file import exhibit_lines
 from benchharness.report.files import (
     CHANGES,
     EXHIBITS,
@@ -35,36 +28,35 @@ from benchharness.report.files import (
     run_names,
 )
 from benchharness.report.markdown import summarise
-from benchharness.report.model import Failure, Report
-from benchharness.report.query_file import Answers, Pair, parse_query_lines, query_lines
+from benchharness.report.query_file import query_lines
 from benchharness.report.run_file import trec_lines
+from benchharness.report.verdict_reading import (
+    COMPARISON_FIELDS,
+    DECISION_FIELDS,
+    RESULT_FIELDS,
+    SCHEMA,
+    VERDICT_FIELDS,
+    read_report,
+    read_tuning,
+)
 
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.verdict import Estimate, Verdict
+    from benchharness.report.model import Report
     from benchharness.report.release import Release
     from benchharness.train.tuning import Tuning
 
-SCHEMA = 1
-T = TypeVar("T")
-Changes = tuple[Change, ...]
-_DECISION = ("outcome", "why", "measure", "trainable", "queries_needed", "advice", "evidence")
-_VERDICT = (
-    "gate", "outcome", "severity", "measure", "value", "minimum", "delta", "ci90", "margin", "mde",
-    "line", "advice", "waived", "updated",
-)  # fmt: skip
-_COMPARISON = (
-    "reference", "measure", "before", "after", "n", "added", "removed", "changed", "won", "lost",
-    "tied", "interval", "confidence", "method", "p", "environment",
-)  # fmt: skip
-_RESULT = (
-    "trainable", "query_origin", "limit", "counts", "details", "environment", "timings", "costs",
-    "drop_same_id",
-)  # fmt: skip
-_NOT_FINITE = ("nan", "inf", "-inf")
+# Both directions of the folder are found here.
+__all__ = ["read_report", "read_tuning", "remove_verdict", "tuning_text", "write_report"]
 
 
-def write_report(report: Report, folder: Path, release: Release | None = None) -> Path:
+def write_report(
+    report: Report, folder: Path, release: Release | None = None, page: str = ""
+) -> Path:
     """The path of verdict.json, after writing it and the files beside it, each atomically.
+
+    page: report.html, where there is one.
 
     Raises UsageError where the folder cannot be written, SuiteError where two results have the
     same suite and model.
@@ -87,9 +79,9 @@ def write_report(report: Report, folder: Path, release: Release | None = None) -
         exhibits = exhibit_lines(report.assessments)
         files["exhibits_sha256"] = write_atomically(folder / EXHIBITS, exhibits)
         write_atomically(folder / SUMMARY, [summarise(report, release)])
-        content = _content(report, files, release)
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        write_atomically(folder / VERDICT, [text])
+        if page:
+            write_atomically(folder / PAGE, [page])
+        write_atomically(folder / VERDICT, [verdict_text(report, files, release)])
     except OSError as error:
         raise UsageError(
             f"the report cannot be written: {error.strerror}",
@@ -138,59 +130,12 @@ def _named_runs(text: str) -> list[str]:
         return []
 
 
-def read_report(folder: Path) -> Report:
-    """The report that `write_report` wrote there, every number the same.
-
-    Queries come in order of query_id. Raises DataError where the folder holds no report, one of
-    another schema, or a damaged one.
-    """
-    verdict = _read(folder / VERDICT)
-    try:
-        content = json.loads(verdict)
-        schema, files = content["schema"], content["files"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(folder / VERDICT, "it is not a verdict of benchharness") from error
-    if schema != SCHEMA:
-        raise _damaged(folder / VERDICT, f"its schema is {schema!r}, this version reads {SCHEMA}")
-    try:
-        per_query = _read_lines(folder / PER_QUERY, files["per_query_sha256"])
-        changes = parse_change_lines(_read_lines(folder / CHANGES, files["changes_sha256"]))
-        depths = {(row["suite"], row["model"]): row["depth"] for row in content["results"]}
-        exhibits = _read_exhibits(folder, files.get("exhibits_sha256"))
-        return _report(content, parse_query_lines(per_query, depths), changes, exhibits)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(folder / VERDICT, f"{type(error).__name__}: {error}") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"no report can be read here: {error.strerror}",
-            where=str(path),
-            remedy="name the folder that --bench-report or --out was given",
-        ) from error
-
-
-def _read_exhibits(folder: Path, sha256: str | None) -> dict[Pair, Exhibit]:
-    """What was shown of each result; empty for a folder of a version that kept none."""
-    return {} if sha256 is None else parse_exhibit_lines(_read_lines(folder / EXHIBITS, sha256))
-
-
-def _read_lines(path: Path, sha256: str) -> list[str]:
-    content = _read(path)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise _damaged(path, "its content is not what verdict.json was written with")
-    return content.decode().splitlines()
-
-
-def _damaged(path: Path, message: str) -> DataError:
-    return DataError(
-        f"the report cannot be used: {message}",
-        where=str(path),
-        remedy="measure again, or name another folder",
-    )
+def verdict_text(
+    report: Report, files: Mapping[str, object], release: Release | None = None
+) -> str:
+    """The text of verdict.json; `files` are those that were written beside it."""
+    content = _content(report, files, release)
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _content(
@@ -216,13 +161,13 @@ def _content(
 def _result(assessment: Assessment) -> dict[str, object]:
     result = assessment.result
     decision, verdicts = assessment.decision, assessment.verdicts
-    facts = {name: _plain(getattr(result, name)) for name in _RESULT}
+    facts = {name: _plain(getattr(result, name)) for name in RESULT_FIELDS}
     return {
         "suite": result.suite,
         "model": result.model,
         "fingerprints": asdict(result.fingerprints),
         "measures": {name: _estimate(found) for name, found in assessment.estimates.items()},
-        "decision": {name: _plain(getattr(decision, name)) for name in _DECISION}
+        "decision": {name: _plain(getattr(decision, name)) for name in DECISION_FIELDS}
         | {"estimate": _estimate(decision.estimate)},
         "gates": [_gate(verdict) for verdict in verdicts],
         "ceilings": _plain(result.ceilings),
@@ -243,23 +188,10 @@ def tuning_text(tuning: Tuning) -> str:
     return json.dumps(_plain(asdict(tuning)), indent=1, allow_nan=False) + "\n"
 
 
-def read_tuning(text: str) -> Tuning:
-    """The tuning that `tuning_text` gave. Raises ValueError for anything else."""
-    from pydantic import TypeAdapter
-
-    from benchharness.train.tuning import Tuning
-
-    return TypeAdapter(Tuning).validate_json(text)
-
-
-def _read_tunings(rows: Iterable[Mapping[str, Any]]) -> tuple[Tuning, ...]:
-    return tuple(read_tuning(json.dumps(row["tuning"])) for row in rows if "tuning" in row)
-
-
 def _gate(verdict: Verdict) -> dict[str, object]:
-    found = {name: _plain(getattr(verdict, name)) for name in _VERDICT}
+    found = {name: _plain(getattr(verdict, name)) for name in VERDICT_FIELDS}
     one = verdict.comparison
-    compared = {name: _plain(getattr(one, name)) for name in _COMPARISON} if one else None
+    compared = {name: _plain(getattr(one, name)) for name in COMPARISON_FIELDS} if one else None
     return {**found, "comparison": compared}
 
 
@@ -285,109 +217,3 @@ def _plain(value: object) -> object:
         return value
     item = getattr(value, "item", None)  # other numbers of numpy
     return _plain(item()) if callable(item) else str(value)
-
-
-def _report(
-    content: Mapping[str, Any],
-    answers: Mapping[Pair, Answers],
-    changes: Mapping[Key, Changes],
-    exhibits: Mapping[Pair, Exhibit],
-) -> Report:
-    return Report(
-        assessments=tuple(
-            _read_result(row, answers, changes, exhibits) for row in content["results"]
-        ),
-        failures=tuple(Failure(**row) for row in content["failures"]),
-        selection=dict(content["selection"]),
-        status=str(content["status"]),
-        tunings=_read_tunings(content["results"]),
-        leaderboards=_read_rows(content.get("leaderboards", ()), Leaderboard),
-        history=_read_rows(content.get("history", ()), History),
-    )
-
-
-def _read_rows(rows: Iterable[Mapping[str, Any]], noun: type[T]) -> tuple[T, ...]:
-    """The records as they were written. Raises ValueError for anything else."""
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter(noun)
-    return tuple(adapter.validate_python(row) for row in rows)
-
-
-def _read_result(
-    row: Mapping[str, Any],
-    answers: Mapping[Pair, Answers],
-    changes: Mapping[Key, Changes],
-    exhibits: Mapping[Pair, Exhibit],
-) -> Assessment:
-    # bench.py is the whole pipeline; a reader of files needs only this noun of it.
-    from benchharness.judge.bench import Assessment
-
-    suite, model = row["suite"], row["model"]
-    found = answers[suite, model]
-    decision = {name: row["decision"][name] for name in _DECISION}
-    return Assessment(
-        result=Result(
-            suite=suite,
-            model=model,
-            run=found.run,
-            fingerprints=Fingerprints(**row["fingerprints"]),
-            values=found.values,
-            ceilings={name: _number(value) for name, value in row["ceilings"].items()},
-            capped_recall=found.capped_recall,
-            ties={int(cut): count for cut, count in row["ties"].items()},
-            facts=found.facts,
-            **{name: row[name] for name in _RESULT},
-        ),
-        estimates={name: _read_estimate(value) for name, value in row["measures"].items()},
-        decision=Decision(**decision, estimate=_read_estimate(row["decision"]["estimate"])),
-        verdicts=tuple(
-            _read_verdict(suite, model, gate, changes.get((suite, model, gate["gate"]), ()))
-            for gate in row["gates"]
-        ),
-        findings=tuple(Finding(**finding) for finding in row["findings"]),
-        exhibit=exhibits.get((suite, model), Exhibit()),
-    )
-
-
-def _read_verdict(suite: str, model: str, gate: Mapping[str, Any], changes: Changes) -> Verdict:
-    fields = {name: gate[name] for name in _VERDICT}
-    for name in ("value", "minimum", "delta", "margin", "mde"):
-        fields[name] = _number(fields[name])
-    fields["ci90"] = _interval(fields["ci90"])
-    return Verdict(
-        suite=suite,
-        model=model,
-        comparison=_read_comparison(gate["comparison"], changes),
-        **fields,
-    )
-
-
-def _read_comparison(row: Mapping[str, Any] | None, changes: Changes) -> Comparison | None:
-    if row is None:
-        return None
-    fields = {name: row[name] for name in _COMPARISON}
-    for name in ("before", "after"):
-        fields[name] = _number(fields[name])
-    fields["interval"] = _interval(fields["interval"])
-    fields["environment"] = tuple((name, old, new) for name, old, new in fields["environment"])
-    return Comparison(**fields, changes=changes)
-
-
-def _interval(ends: Any) -> tuple[float, float] | None:
-    return (_number(ends[0]), _number(ends[1])) if ends is not None else None
-
-
-def _read_estimate(row: Mapping[str, Any]) -> Estimate:
-    low, high = row["ci95"]
-    return Estimate(
-        value=_number(row["value"]),
-        ci95=(_number(low), _number(high)),
-        n=row["n"],
-        method=row["method"],
-        ceiling=_number(row["ceiling"]),
-    )
-
-
-def _number(value: Any) -> Any:
-    return float(value) if value in _NOT_FINITE else value

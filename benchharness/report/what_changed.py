@@ -149,12 +149,16 @@ def comparison_cells(verdict: Verdict) -> tuple[str, ...]:
     return (one.measure, moved, difference, word, counts)
 
 
-def _moved(one: Moved, depth: int | None) -> str:
-    """`sympy.core.add 4 → 27`, `4 → below 100` where the document left the run."""
+def ranks_text(one: Moved, depth: int | None) -> str:
+    """`4 → 27`, `4 → below 100` where the document left the run."""
     left = f"below {format_count(depth)}" if depth is not None else "below the run"
     before = "not in the run" if one.before is None else format_count(one.before)
     after = left if one.after is None else format_count(one.after)
-    return f"{_short(one.doc_id)} {before} → {after}"
+    return f"{before} → {after}"
+
+
+def _moved(one: Moved, depth: int | None) -> str:
+    return f"{_short(one.doc_id)} {ranks_text(one, depth)}"
 
 
 def _some(texts: Sequence[str], most: int = _MOST_IDS) -> str:

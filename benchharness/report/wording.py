@@ -92,7 +92,9 @@ def depth_of(assessment: Assessment, verdict: Verdict) -> int | None:
 def size_line(results: Sequence[Result]) -> str:
     """`1,000 queries, 5,412 documents`, and what was counted apart."""
     counts = results[0].counts
-    words = [format_count(len(results[0].query_ids), "query", "queries")]
+    # A report may be read without its queries; then the count that was taken of them stands.
+    n = len(results[0].query_ids) or counts.get("queries", 0)
+    words = [format_count(n, "query", "queries")]
     if results[0].query_origin in ORIGINS:
         words[0] += f" ({ORIGINS[results[0].query_origin]})"
     if "documents" in counts:

@@ -8,25 +8,23 @@ from pathlib import Path
 
 from benchharness.files import write_atomically
 from benchharness.judge.numbers import format_delta, format_interval, format_move
+from benchharness.train.card_metadata import Origin, front_matter
 from benchharness.train.tuning import Tuning, Versus
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#$])")
-_HEAD = """---
-library_name: sentence-transformers
-pipeline_tag: sentence-similarity
-tags: [sentence-transformers, feature-extraction]
----
-"""
 
 
-def write_card(model: Path, tuning: Tuning) -> None:
-    """Writes the card into the model's directory; it is no part of the model's identity."""
-    write_atomically(model / "README.md", [f"{line}\n" for line in _lines(tuning)])
+def write_card(model: Path, tuning: Tuning, origin: Origin | None = None) -> None:
+    """Writes the card into the model's directory; it is no part of the model's identity.
+
+    origin: of the base model and the data, for the metadata that the Hub reads.
+    """
+    lines = [*front_matter(tuning, origin or Origin()), *_lines(tuning)]
+    write_atomically(model / "README.md", [f"{line}\n" for line in lines])
 
 
 def _lines(tuning: Tuning) -> Iterator[str]:
     is_tuned = tuning.outcome == "improved"
-    yield _HEAD
     what = "fine-tuned on" if is_tuned else "kept for"
     yield f"# {_literal(tuning.model)}, {what} {_literal(tuning.suite)}"
     yield ""

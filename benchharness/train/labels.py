@@ -10,23 +10,22 @@ Source: N. Muennighoff et al., MTEB: massive text embedding benchmark, 2023, sec
 
 from __future__ import annotations
 
-import csv
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchharness.data.fields import json_record, text_of, whole_characters
-from benchharness.data.lines import COMPRESSED, numbered_lines
+from benchharness.data.lines import COMPRESSED
 from benchharness.data.similarity import text_key
 from benchharness.errors import DataError, UsageError, shortened
 from benchharness.judge.numbers import format_count, format_share
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.checks import check_vectors
 from benchharness.models.encoder import Encoder, Role
+from benchharness.pairs.labelled import LabelledTexts, read_labelled
 from benchharness.progress import Listener, Step, silent
 
 if TYPE_CHECKING:
@@ -35,19 +34,8 @@ if TYPE_CHECKING:
 
 # Published sets share a few texts (banking77: 7 of 3,080), which moves no digit that is shown.
 _SHARED_ALLOWED = 0.01
-_COLUMNS = ("text", "label")
-_EXAMPLE = 'write one object a line, {"text": "…", "label": "…"}, or a CSV table text,label'
 _MAX_ITERATIONS = 100  # MTEB's; most fits end before
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class LabelledTexts:
-    """Texts and the label of each, in the order of the file `source`."""
-
-    texts: tuple[str, ...]
-    labels: tuple[str, ...]
-    source: str
 
 
 @dataclass(frozen=True)
@@ -136,16 +124,6 @@ def read_labels(folder: Path) -> Labels:
     Raises DataError, with file and line where there is one.
     """
     return Labels(*(read_labelled(_file_of(folder, split)) for split in ("train", "test")))
-
-
-def read_labelled(path: Path) -> LabelledTexts:
-    """The texts of a file in its order; numbers as labels become texts. Raises DataError."""
-    rows = _csv_rows(path) if ".csv" in path.suffixes else _json_rows(path)
-    found = [(_text(row, where), _label(row, where)) for row, where in rows]
-    if not found:
-        raise DataError("the file holds no text with a label", where=str(path), remedy=_EXAMPLE)
-    texts, labels = zip(*found, strict=True)
-    return LabelledTexts(texts, labels, str(path))
 
 
 def label_role(encoder: Encoder) -> Role:
@@ -257,83 +235,3 @@ def _file_of(folder: Path, split: str) -> Path:
         f"there is no {what}", where=str(folder),
         remedy="labels are a folder with train and test files of the columns text and label",
     )  # fmt: skip
-
-
-def _json_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    for number, line in numbered_lines(path):
-        where = f"{path}:{number}"
-        row = json_record(line, where)
-        _refuse_others(row, where)
-        yield row, where
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[dict[str, Any], str]]:
-    reader = csv.reader(_all_lines(path), strict=True)
-    header: list[str] | None = None
-    where = f"{path}:1"
-    try:
-        for cells in reader:
-            if cells and header is None:
-                header = [cell.strip() for cell in cells]
-                _check_header(header, where)
-            elif cells and header is not None:
-                if len(cells) != len(header):
-                    raise DataError(
-                        f"the row has {format_count(len(cells), 'column')}, not {len(header)}",
-                        where=where, remedy="put a text that holds commas in double quotes",
-                    )  # fmt: skip
-                yield dict(zip(header, cells, strict=True)), where
-            where = f"{path}:{reader.line_num + 1}"  # where the next row begins
-    except csv.Error as error:
-        raise DataError(
-            f"not valid CSV: {error}", where=where,
-            remedy='put texts in double quotes, and write a double quote within them twice: ""',
-        ) from error  # fmt: skip
-
-
-def _all_lines(path: Path) -> Iterator[str]:
-    """Yields the lines with the blank ones, which may stand within a quoted text."""
-    last = 0
-    for number, line in numbered_lines(path):
-        yield from ["\n"] * (number - last - 1)
-        yield f"{line}\n"
-        last = number
-
-
-def _check_header(header: Sequence[str], where: str) -> None:
-    _refuse_others(header, where)
-    if sorted(header) != sorted(_COLUMNS):
-        raise DataError(
-            f"the header is {','.join(header)!r}", where=where,
-            remedy="the first line of a CSV file is text,label",
-        )  # fmt: skip
-
-
-def _refuse_others(columns: Iterable[str], where: str) -> None:
-    unknown = sorted(set(columns) - set(_COLUMNS))
-    if unknown:
-        raise DataError(
-            f"unknown column {unknown[0]!r}", where=where,
-            remedy="remove it: only text and label are read, and a second label would be lost",
-        )  # fmt: skip
-
-
-def _text(row: Mapping[str, Any], where: str) -> str:
-    text = text_of(row, where)
-    if not text.strip():
-        raise DataError("the text is empty", where=where, remedy="remove the row")
-    return text
-
-
-def _label(row: Mapping[str, Any], where: str) -> str:
-    value = row.get("label")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # tables with a gap write whole numbers as 3.0
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise DataError(
-            f"the label is {value!r}", where=where,
-            remedy="a label is a text that is not empty, or a number",
-        )  # fmt: skip
-    return whole_characters(value.strip(), "label", where)

@@ -113,7 +113,8 @@ def gather(
     Pairs of equal normalised texts are kept once, from the more trusted source: judgments, then
     other pairs that people made, then synthetic ones; `max_pairs` keeps the first in that order,
     and of equal trust a choice by the hash of their texts. A pair whose document is judged not
-    relevant to its query is left out. Raises DataError, UsageError.
+    relevant to its query is left out. What is left out as repeated still gives its negatives, where
+    the pair that is kept has none. Raises DataError, UsageError.
     """
     reference = training_reference(suite)
     data = load(reference) if reference is not None else _without_queries(test)
@@ -220,19 +221,23 @@ def _deduplicated(
     def trust(pair: Pair) -> tuple[bool, bool]:
         return pair.synthetic, pair.source != JUDGMENTS
 
-    seen: set[tuple[str, str]] = set()
+    place_of: dict[tuple[str, str], int] = {}
     repeated: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    distinct = []
+    distinct: list[Pair] = []
     for pair in sorted(pairs, key=trust):  # stable: the order within a source stays
         if (pair.query_id, pair.doc_id) in refuted:
             wrong[pair.source] += 1
             continue
         texts = normalised(pair.query), normalised(pair.positive)
-        if texts in seen:
+        if texts in place_of:
             repeated[pair.source] += 1
+            place = place_of[texts]
+            if pair.negatives and not distinct[place].negatives:
+                # Mined for a judged pair: the judgment stays, and so does what was mined for it.
+                distinct[place] = dataclasses.replace(distinct[place], negatives=pair.negatives)
             continue
-        seen.add(texts)
+        place_of[texts] = len(distinct)
         distinct.append(pair)
     kept = distinct
     if most is not None and len(distinct) > most:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import SentenceTransformer
 
+    from benchharness.pairs.labelled import LabelledTexts
     from benchharness.recipe import Recipe
-    from benchharness.train.labels import LabelledTexts
 
 RETRIEVAL, REPLAY, LABELS, TEACHER = "retrieval", "replay", "labels", "teacher"
 _LABEL = "label"

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from benchharness.judge.numbers import format_count
 from benchharness.pairs.pair import pair_lines
+from benchharness.pairs.sheet import sheet_lines
 from benchharness.progress import Listener, silent
 from benchharness.recipe import Recipe
 from benchharness.suite import DatasetReference, Suite
 from benchharness.train.candidate import Candidate, judge_candidate, save_base, save_candidate
 from benchharness.train.card import write_card
+from benchharness.train.card_metadata import Origin
 from benchharness.train.kfold import (
     Fold,
     averaged_on_dev,
@@ -98,7 +100,9 @@ def tune(
             write_lines(folder / FOLDS, [json.dumps(asked, indent=0, sort_keys=True) + "\n"])
         done = run_folds(prepared, folder) if prepared.folds is not None else []
         tuning = _concluded(bench, prepared, folder, done, out)
-        write_card(folder / MODEL, tuning)
+        fingerprint = prepared.test.fingerprint.whole
+        origin = Origin.of(tuning.model, suite.dataset, fingerprint, home)
+        write_card(folder / MODEL, tuning, origin)
         _write_sample(folder, tuning)
     return dataclasses.replace(tuning, minutes=(time.monotonic() - began) / 60)
 
@@ -123,18 +127,8 @@ def _question(prepared: Prepared, folds: int) -> dict[str, Any]:
 def _write_sample(folder: Path, tuning: Tuning) -> None:
     """Mined negatives that a person should look at: what answers its query must not be there."""
     mined = [one.mining for one in tuning.trainings if one.mining is not None]
-    if not mined:
-        return
-    lines = ["# Mined negatives\n", "\nDoes one of them answer its query? Then raise the margin.\n"]
-    for query, positive, negative, rank in mined[-1].sample:
-        lines.append(f"\n---\n\nquery:\n\n{_quoted(query)}\n")
-        lines.append(f"\npositive:\n\n{_quoted(positive)}\n")
-        lines.append(f"\nnegative, rank {rank}:\n\n{_quoted(negative)}\n")
-    write_lines(folder / NEGATIVES, lines)
-
-
-def _quoted(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    if mined:
+        write_lines(folder / NEGATIVES, sheet_lines(mined[-1].sample))
 
 
 def _digest(text: str) -> str:

@@ -12,7 +12,8 @@ from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import Encoder, Ranker
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
-from benchharness.pairs.negatives import MiningRule, mine
+from benchharness.pairs.candidates import MiningRule
+from benchharness.pairs.negatives import mine
 from benchharness.pairs.pair import Pair
 from benchharness.progress import Listener, silent
 from benchharness.recipe import SELF, Recipe
@@ -24,8 +25,8 @@ from benchharness.train.objectives import Examples
 from benchharness.train.tuning import Mining
 
 if TYPE_CHECKING:
+    from benchharness.pairs.labelled import LabelledTexts
     from benchharness.pairs.negatives import Mined
-    from benchharness.train.labels import LabelledTexts
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +114,7 @@ class Workshop:
         mined = mine(
             pairs,
             self.material.judged.corpus,
-            system,
+            [system],
             MiningRule(recipe.negatives, first, last, recipe.negative_margin),
             cache=EmbeddingCache.none() if is_in_memory else self.cache,
             relevant=self._relevant(),

@@ -78,7 +78,8 @@ def test_the_better_side_is_improved(words: Shell) -> None:
     ran = words("compare", BAD, GOOD, "--suite", "words", "--json")
 
     assert ran.code == 0
-    assert set(_gates(ran).values()) == {"improved"}
+    outcomes = {gate["outcome"] for gate in ran.json["comparisons"][0]["gates"]}
+    assert outcomes == {"improved"}
 
 
 def test_two_reports_are_compared_under_any_names(words: Shell) -> None:
@@ -255,7 +256,7 @@ def test_a_folder_with_a_model_is_a_model(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["hash", "bm25"], "say what to measure it on"),
+        (["a", "bm25"], "say what to measure it on"),
         (["nowhere", "hash", "--suite", "faq"], "unknown model 'nowhere'"),
         (["suites", "hash", "--suite", "faq"], "no baselines and no model"),
         (["a", "a", "--suite", "faq"], "both sides are measured already"),
@@ -266,7 +267,8 @@ def test_a_folder_with_a_model_is_a_model(shell: Shell) -> None:
         (["a", "a", "--gate", "recal@10:margin=0.1"], "unknown measure"),
         (["damaged", "a"], "the baseline cannot be used"),
         (["copied", "a"], "which its name does not say"),
-        (["a"], "the following arguments are required: B"),
+        (["a"], "two sides are compared, and 1 named"),
+        ([], "the following arguments are required: MODEL|A B"),
     ],
 )
 def test_wrong_usage_is_one_message(shell: Shell, arguments: list[str], message: str) -> None:

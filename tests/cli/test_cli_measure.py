@@ -23,7 +23,8 @@ def test_data_without_a_suite_are_measured(shell: Shell) -> None:
     assert verdict["status"] == "pass"
     assert verdict["results"][0]["measures"]["recall@10"]["value"] == pytest.approx(2 / 3)
     assert sorted(path.name for path in (shell.folder / "found").iterdir()) == [
-        "changes.jsonl", "per_query.jsonl", "runs", "summary.md", "verdict.json",
+        "changes.jsonl", "exhibits.jsonl", "per_query.jsonl", "report.html", "runs", "summary.md",
+        "verdict.json",
     ]  # fmt: skip
 
 

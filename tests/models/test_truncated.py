@@ -8,6 +8,7 @@ import pytest
 
 from benchharness.data.dataset import Dataset, Qrels
 from benchharness.data.texts import TextTable
+from benchharness.errors import UsageError
 from benchharness.evaluation.measure import measure_system
 from benchharness.measures import parse_measure
 from benchharness.models.cache import EmbeddingCache
@@ -141,3 +142,29 @@ def test_all_else_is_the_encoders_own(bert_model):
     assert cut.encode_path == encoder.encode_path
     assert cut.token_counts(TEXTS).tolist() == encoder.token_counts(TEXTS).tolist()
     assert cut.tokens_per_word(["cat"]).tolist() == encoder.tokens_per_word(["cat"]).tolist()
+
+
+def test_its_costs_are_the_encoders_but_for_the_dimension():
+    cut = Truncated(HashEncoder(), 8, EmbeddingCache.none())
+
+    assert cut.costs == {"dimension": 8.0, "size": 256.0}
+
+
+class Reticent:
+    """Says its dimension by its vectors alone."""
+
+    def __init__(self):
+        self._encoder = HashEncoder()
+
+    def __getattr__(self, name):
+        if name == "dim":
+            raise AttributeError(name)
+        return getattr(self._encoder, name)
+
+
+def test_an_encoder_that_does_not_know_its_dimension_is_not_cut_beyond_it():
+    """Rule: a cut that cuts nothing would be the full vectors under a wrong name."""
+    cut = Truncated(Reticent(), 65, EmbeddingCache.none())
+
+    with pytest.raises(UsageError, match="vectors of 64 components cannot be cut to 65"):
+        list(cut.encode(["red fox"], "document"))

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchharness.data.similarity import normalised
+from benchharness.data.similarity import normalised, text_key
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError, UsageError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.registry import open_model
-from benchharness.pairs.negatives import Mined, MiningRule, mine
+from benchharness.pairs.candidates import MiningRule
+from benchharness.pairs.negatives import Mined, mine
 from benchharness.pairs.pair import Pair
 from benchharness.testing import TINY_WORDS, HashEncoder, tiny_model
 
@@ -44,7 +45,7 @@ FIRST = Pair("q", "text 0", "q1", "d0")
 
 
 def mined(pairs, rule, corpus=CORPUS, system=STEPS, **others):
-    return mine(pairs, corpus, system, rule, cache=NONE, **others)
+    return mine(pairs, corpus, [system], rule, cache=NONE, **others)
 
 
 # --- ranks and margin ---------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def test_negatives_are_the_best_between_the_two_ranks():
     assert found == Mined(
         pairs=(replace(FIRST, negatives=("text 3", "text 4")),),
         kept=1.0, with_any=1.0, removed_by_id=0, removed_by_text=0, removed_by_margin=0, filled=0,
-        sample=found.sample,
+        sample=found.sample, miners=found.miners,
     )  # fmt: skip
     assert sorted(found.sample) == [("q", "text 0", "text 3", 4), ("q", "text 0", "text 4", 5)]
 
@@ -388,6 +389,138 @@ def test_a_person_is_shown_twenty_with_their_ranks():
     assert other.sample != found.sample
 
 
+# --- several miners -----------------------------------------------------------------------------
+
+
+class Other(Table):
+    """A second ranker, told from the first by its name."""
+
+    spec = fingerprint = encode_path = "other"
+
+
+def both(pairs, rule, second, first=STEPS, **others):
+    return mine(pairs, CORPUS, [first, second], rule, cache=NONE, **others)
+
+
+def scores(*texts):
+    """Falling scores from 1.0 in steps of 0.1, in the order of the texts."""
+    return {text: 1.0 - n / 10 for n, text in enumerate(texts)}
+
+
+def test_candidates_of_several_miners_are_interleaved_by_rank():
+    """Rule: the best rank counts, ties go by doc_id; the second miner sees 9, 8, 7 … first."""
+    second = Other({"q": scores("text 0", *reversed(TEN[5:]))})
+
+    found = both([FIRST], MiningRule(4, first=2, last=4, margin=0.0), second)
+
+    # Ranks 2, 3, 4 hold text 1, 2, 3 and text 9, 8, 7.
+    assert found.pairs[0].negatives == ("text 1", "text 9", "text 2", "text 8")
+    assert {(negative, rank) for _, _, negative, rank in found.sample} == {
+        ("text 1", 2), ("text 9", 2), ("text 2", 3), ("text 8", 3),
+    }  # fmt: skip
+
+
+def test_of_equal_ranks_the_smaller_doc_id_is_taken():
+    """Rule: one is wanted; text 1 and text 9 are both second."""
+    second = Other({"q": scores("text 0", *reversed(TEN[5:]))})
+
+    found = both([FIRST], MiningRule(1, first=2, last=4, margin=0.0), second)
+
+    assert found.pairs[0].negatives == ("text 1",)
+
+
+def test_a_document_that_several_miners_find_has_its_best_rank():
+    """Rule: text 5 is sixth of the first miner and third of the other."""
+    second = Other({"q": scores("text 0", "text 9", "text 5")})
+
+    found = both([FIRST], MiningRule(1, first=3, last=6, margin=0.0), second)
+    more = both([FIRST], MiningRule(2, first=3, last=6, margin=0.0), second)
+
+    assert found.pairs[0].negatives == ("text 2",)
+    assert more.pairs[0].negatives == ("text 2", "text 5")
+
+
+def test_what_one_miner_ranks_too_high_or_too_near_is_no_negative_of_any():
+    """Rule: text 2 is first of the other miner, text 3 scores above its positive there."""
+    second = Other({"q": {"text 2": 1.0, "text 3": 0.9, "text 0": 0.85, "text 9": 0.1}})
+
+    found = both([FIRST], MiningRule(3, first=2, last=6, margin=0.0), second)
+
+    assert found.pairs[0].negatives == ("text 1", "text 9", "text 4")  # ranks 2, 4 and 5
+    assert found.removed_by_margin == 1
+    first, other = found.miners
+    assert (first.miner, first.candidates, first.vetoed, first.by_margin) == ("table", 5, 2, 0)
+    assert (other.miner, other.candidates, other.vetoed, other.by_margin) == ("other", 1, 0, 1)
+    assert (first.by_id, other.by_id, found.removed_by_id) == (0, 1, 1)
+
+
+def test_a_margin_is_taken_on_each_miners_own_scale():
+    """Rule: scores of 50 beside a positive of 100 are far from it, whatever the other's scores."""
+    second = Other({"q": {"text 0": 100.0, "text 9": 50.0, "text 8": 99.0}})
+
+    found = both([FIRST], MiningRule(1, first=2, last=3, margin=0.3), second)
+
+    assert found.pairs[0].negatives == ("text 9",)
+    assert (found.miners[0].by_margin, found.miners[1].by_margin) == (2, 1)
+
+
+@pytest.mark.parametrize("sampling", ["top", "random"])
+def test_the_order_of_the_miners_changes_nothing(sampling):
+    second = Other({"q": scores(*reversed(TEN))})
+    rule = MiningRule(3, first=2, last=8, sampling=sampling)
+    pair = Pair("q", "text 5", "q1", "d5")
+
+    found = mine([pair], CORPUS, [STEPS, second], rule, cache=NONE)
+    turned = mine([pair], CORPUS, [second, STEPS], rule, cache=NONE)
+
+    assert turned == replace(found, miners=found.miners[::-1])
+
+
+def test_the_same_miner_twice_is_as_good_as_once():
+    """Rule: the union of equal candidates is those; nothing is counted twice in all."""
+    rule = MiningRule(3, first=3, last=9, margin=0.2)
+
+    once = mined([FIRST], rule)
+    twice = both([FIRST], rule, STEPS)
+
+    assert replace(twice, miners=once.miners) == once
+
+
+def test_only_where_no_miner_has_a_score_is_a_query_without_margin():
+    """Rule: an encoder scores a positive that the corpus lacks, a ranker cannot."""
+    pair = Pair("text 3", "elsewhere text")
+
+    found = both([pair], MiningRule(1, 1, 10), HashEncoder(), first=Table({}))
+
+    assert found.without_margin == 0
+    assert [count.without_margin for count in found.miners] == [1, 0]
+
+
+def test_without_a_miner_nothing_is_mined():
+    with pytest.raises(UsageError, match="mining needs a miner"):
+        mine([FIRST], CORPUS, [], MiningRule(), cache=NONE)
+
+
+def test_several_miners_say_which_one_is_at_work():
+    steps = []
+
+    both([FIRST], MiningRule(1, 2, 5), Other({"q": scores(*TEN)}), listener=steps.append)
+
+    assert list(dict.fromkeys(step.stage for step in steps)) == [
+        "table · search", "other · search",
+    ]  # fmt: skip
+
+
+def test_a_query_without_an_id_keeps_clear_of_what_is_judged_by_its_text():
+    """Rule: judgments count for the question, whatever its id in the file."""
+    judged = {text_key(" Q"): ["d1", "gone"], text_key("other"): ["d2"]}
+
+    found = mined([Pair("q", "text 0")], MiningRule(1, 1, 10, 0.0), relevant_by_text=judged)
+
+    assert found.pairs[0].negatives == ("text 2",)
+    assert found.removed_by_id == 1
+
+
 # --- systems ------------------------------------------------------------------------------------
 
 
@@ -473,11 +606,11 @@ def test_mining_again_with_trained_weights_gives_their_negatives(tmp_path):
     cache = EmbeddingCache(tmp_path / "cache")
     rule = MiningRule(4, 2, 60)
 
-    before = mine(pairs, corpus, open_model(str(tiny_model(tmp_path / "model", 0))), rule,
+    before = mine(pairs, corpus, [open_model(str(tiny_model(tmp_path / "model", 0)))], rule,
                   cache=cache)  # fmt: skip
     trained = open_model(str(tiny_model(tmp_path / "model", 1)))
-    after = mine(pairs, corpus, trained, rule, cache=cache)
-    uncached = mine(pairs, corpus, trained, rule, cache=NONE)
+    after = mine(pairs, corpus, [trained], rule, cache=cache)
+    uncached = mine(pairs, corpus, [trained], rule, cache=NONE)
 
     changed = [a.negatives != b.negatives for a, b in zip(before.pairs, after.pairs, strict=True)]
     assert sum(changed) > len(pairs) / 2
@@ -488,10 +621,10 @@ def test_vectors_come_from_the_cache(tmp_path):
     """Rule: what an evaluation encoded is not encoded again."""
     corpus, pairs = word_task(2)
     cache, encoder = EmbeddingCache(tmp_path), HashEncoder()
-    first = mine(pairs, corpus, encoder, MiningRule(), cache=cache)
+    first = mine(pairs, corpus, [encoder], MiningRule(), cache=cache)
     encoder.encode = None
 
-    again = mine(pairs, corpus, encoder, MiningRule(), cache=cache)
+    again = mine(pairs, corpus, [encoder], MiningRule(), cache=cache)
 
     assert again == first
 

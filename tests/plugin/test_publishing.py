@@ -21,7 +21,8 @@ def test_the_report_is_a_folder_that_git_ignores(project: Project) -> None:
     report = project.path / ".benchharness" / "report"
     names = sorted(path.name for path in report.iterdir())
     assert names == [
-        "changes.jsonl", "exhibits.jsonl", "per_query.jsonl", "runs", "summary.md", "verdict.json",
+        "changes.jsonl", "exhibits.jsonl", "per_query.jsonl", "report.html", "runs", "summary.md",
+        "verdict.json",
     ]  # fmt: skip
     assert (project.path / ".benchharness" / ".gitignore").read_text(encoding="utf-8") == "*\n"
     result.stdout.fnmatch_lines(
@@ -261,3 +262,19 @@ def test_an_exit_code_forced_to_zero_makes_no_pass(project: Project) -> None:
     assert result.ret == 0
     assert project.verdict()["status"] == "fail"
     assert project.verdict()["results"][0]["gates"][0]["severity"] == "error"
+
+
+def test_a_suite_of_two_models_has_a_leaderboard(project: Project) -> None:
+    """In verdict.json and on the terminal, by the suite's first measure; one model has none."""
+    project.suite()
+    project.suite(
+        project.faq.replace('name="faq"', 'name="one"').replace('"hash", "bm25"', '"hash"'),
+        name="suite_one.py",
+    )
+
+    result = project.run("suites")
+
+    (board,) = project.verdict()["leaderboards"]
+    assert (board["suite"], board["measure"], board["n"]) == ("faq", "recall@10", 5)
+    assert [row["spec"] for row in board["standings"]] == ["bm25", "hash"]
+    result.stdout.fnmatch_lines(["faq: 2 rows by recall@10", "tied: not distinguishable*"])

@@ -7,6 +7,7 @@ import pytest
 
 from benchharness.data.lint import Finding
 from benchharness.gate import Gate, Waiver
+from benchharness.judge.leaderboard import Leaderboard, Loss, Standing
 from benchharness.report.markdown import escape, escape_html, summarise
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import Release
@@ -294,3 +295,39 @@ def test_many_tunings_stay_below_sixty_kilobytes(assess, tuning):
 
     assert len(text.encode()) < 60_000
     assert text.count("<details>") == text.count("</details>")
+
+
+def _board(rows):
+    standings = tuple(
+        Standing(
+            f"m|{row}", 0.9 - row / 1000, (0.8, 0.95), -row / 1000, 0.2 if row else None,
+            0.4 if row else None, is_best=not row, is_tied=bool(row),
+            loss=Loss("m|0", -0.001, (-0.01, 0.01), "pass") if row else None,
+        )
+        for row in range(rows)
+    )  # fmt: skip
+    return Leaderboard("faq", "recall@10", 100, standings)
+
+
+def test_a_leaderboard_is_a_table_with_its_marks_explained(assess):
+    """Rule: rows, losses, and how to read it; text is escaped."""
+    report = replace(Report.of([assess()]), leaderboards=(_board(2),))
+
+    text = summarise(report)
+
+    assert "### Leaderboard faq: 2 rows by recall@10" in text
+    assert r"| m\|0 | 0.9000 \[0.800, 0.950\] | best |  |" in text
+    assert r"| m\|1 | 0.8990 \[0.800, 0.950\] | -0.0010 tied | 0.4000 |" in text
+    assert r"| m\|1 | -0.0010 \[-0.010, 0.010\] | pass |" in text
+    assert "<summary>How to read it (2)</summary>" in text
+    assert "mean rank" not in text
+
+
+def test_many_leaderboards_are_cut_off_and_summed_up(assess):
+    """Rule: the page stays one that a comment may be."""
+    few = replace(Report.of([assess()]), leaderboards=(_board(2), replace(_board(3), suite="b")))
+    many = replace(few, leaderboards=(_board(200),) * 12)
+
+    assert r"mean rank over 2 suites (times best): m\|0 1.00 (2), m\|1 2.00 (0)" in summarise(few)
+    assert len(summarise(many).encode()) < 12_000
+    assert "more, see verdict.json" in summarise(many)

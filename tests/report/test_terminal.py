@@ -9,8 +9,9 @@ from rich.cells import cell_len
 
 from benchharness.data.lint import Finding
 from benchharness.gate import Gate, Waiver
+from benchharness.judge.leaderboard import Leaderboard, Loss, Standing
 from benchharness.report.model import Failure, Report
-from benchharness.report.terminal import render
+from benchharness.report.terminal import render, render_leaderboards
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.train.diagnosis import Diagnosis
 from benchharness.train.tuning import Guarded, Source, Tuning
@@ -398,3 +399,69 @@ def test_no_text_of_a_tuning_is_markup_or_control_or_a_line_of_its_own(assess, t
     assert not set("\x1b\r\x07\u202e") & set(text)
     assert not re.search(r"^ *pass: 9", text, flags=re.MULTILINE)
     assert text.count(r"[red]\x1b[2J\r\x07\u202e\npass: 9 of 9 gates passed") >= 10
+
+
+# --- leaderboards -------------------------------------------------------------------------------
+
+
+def _row(spec, value, **fields):
+    marks = {"is_best": spec == "minilm", "is_tied": False, **fields}
+    return Standing(
+        spec, value, (value - 0.02, value + 0.02), value - 0.9, 0.001, 0.003,
+        dimension=384, bytes_per_vector=1536.0, size_bytes=90_900_000, speed=1.0, **marks,
+    )  # fmt: skip
+
+
+BOARD = Leaderboard(
+    "code", "recall@10", 500,
+    (
+        _row("minilm", 0.9, is_on_front=True),
+        _row("minilm cut to 128, binary", 0.89, is_tied=True,
+             loss=Loss("minilm", -0.01, (-0.02, 0.01), "inconclusive")),
+        _row("\x1b[31mred", 0.5),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [64, 70, 80, 100, 120, 200])
+def test_a_leaderboard_fits_and_loses_nothing(width):
+    """Rule: intervals beside or below, or worth and costs apart; every cell is whole."""
+    text = render_leaderboards([BOARD], width, color=False)
+
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    words = text.split()
+    for told in ("0.9000", "[0.880,", "-0.0100", "tied", "0.0030", "384", "1.5", "90.9", "front",
+                 "inconclusive"):  # fmt: skip
+        assert told in words, told
+    assert "not distinguishable from the best" in " ".join(words)
+
+
+def test_a_leaderboard_is_one_table_where_there_is_room():
+    wide, narrow = (
+        sum(line.startswith("model") for line in text.splitlines())
+        for text in (render_leaderboards([BOARD], width, color=False) for width in (120, 64))
+    )
+
+    assert (wide, narrow) == (1, 2)
+
+
+def test_a_leaderboard_without_colour_or_utf8_is_plain():
+    plain = render_leaderboards([BOARD], 100, color=False, encoding="ascii")
+
+    assert plain.isascii()
+    assert "\x1b" not in plain
+    assert "\\x1b[31mred" in plain
+    assert ANSI.search(render_leaderboards([BOARD], 100, color=True))
+
+
+def test_the_boards_of_a_report_stand_after_its_suites(report):
+    """Rule: two boards are summed up, before the failures and the status."""
+    boards = (BOARD, replace(BOARD, suite="prose"))
+
+    lines = render(replace(report, leaderboards=boards), 120, color=False).splitlines()
+
+    places = [
+        next(place for place, line in enumerate(lines) if line.startswith(start))
+        for start in ("prose  ", "code: 3 rows", "prose: 3 rows", "mean rank over 2", "data-error")
+    ]
+    assert places == sorted(places)

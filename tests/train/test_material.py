@@ -400,3 +400,31 @@ def test_whatever_is_trained_on_is_in_the_fingerprint(gathered, row):
 
     assert gathered({"clicks": [row]}).fingerprint != before
     assert gathered({"clicks": [pair("c?", "green tree")]}).fingerprint == before
+
+
+# Negatives of repeated pairs
+
+
+def test_a_repeated_pair_gives_its_negatives_to_the_judged_one(gathered):
+    """Rule: mined negatives of a file that repeats the judgments are trained on, not lost."""
+    mined = pair("What is  red", "red fox", negatives=["green tree", "blue bird"])
+
+    material = gathered({"mined": [mined]})
+
+    judged = {one.query_id: one for one in material.pairs if one.doc_id == "d1"}["q1"]
+    assert (judged.query, judged.source) == ("what is red", JUDGMENTS)
+    assert judged.negatives == ("green tree", "blue bird")
+    assert material.sources["mined"] == SourceCount(1, 1, 0)
+
+
+def test_the_first_repeated_pair_that_has_negatives_gives_them(gathered):
+    """Rule: one set of negatives for each pair, so that all pairs have equally many."""
+    files = {
+        "bare": [pair("what is red", "red fox")],
+        "one": [pair("what is red", "red fox", negatives=["blue bird"])],
+        "two": [pair("what is red", "red fox", negatives=["green tree"])],
+    }
+
+    material = gathered(files)
+
+    assert {one.query: one.negatives for one in material.pairs}["what is red"] == ("blue bird",)

@@ -5,7 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchharness.cli.arguments import judging, machine, measuring, training
+from benchharness.cli.arguments import (
+    digest,
+    generate,
+    judging,
+    machine,
+    measuring,
+    pairs,
+    reporting,
+    training,
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,11 +29,17 @@ def parser() -> argparse.ArgumentParser:
     measuring.add_lint(commands)
     measuring.add_measure(commands)
     measuring.add_decide(commands)
+    pairs.add_pairs(commands)
+    generate.add_generate(commands)
+    pairs.add_mine(commands)
     training.add_tune(commands)
     judging.add_compare(commands)
     judging.add_power(commands)
     judging.add_noise(commands)
     judging.add_baseline(commands)
+    reporting.add_report(commands)
+    reporting.add_explain(commands)
+    digest.add_digest(commands)
     machine.add_cache(commands)
     machine.add_doctor(commands)
     return made

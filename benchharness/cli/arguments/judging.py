@@ -16,25 +16,58 @@ from benchharness.cli.arguments.common import (
 
 def add_compare(commands: Commands) -> None:
     parser = command(
-        commands, "compare", "comparing:compare", "say what became better or worse from A to B"
+        commands,
+        "compare",
+        "comparing:compare",
+        "rank models on a leaderboard, or say what became better or worse from A to B",
     )
-    side = "a report's folder, a folder or file of baselines, git:REF, or a model to measure"
-    parser.add_argument("before", metavar="A", help=side)
-    parser.add_argument("after", metavar="B", help="likewise")
+    parser.add_argument(
+        "sides",
+        nargs="+",
+        metavar="MODEL|A B",
+        help="models to measure and rank; or two sides: a report's folder, a folder or file of "
+        "baselines, git:REF, or a model to measure",
+    )
     parser.add_argument(
         "--gate",
         dest="gates",
         action="append",
         default=[],
         metavar="GATE",
-        help='the largest drop, such as "recall@10:margin=0.02" or "recall@10:margin=0.02,'
-        'alpha=0.01"; repeat for more (default: 0.02 on every common measure)',
+        help='the largest drop from A to B, such as "recall@10:margin=0.02" or "recall@10:margin='
+        '0.02,alpha=0.01"; repeat for more (default: --margin on every common measure)',
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        metavar="SHARE",
+        help="the largest drop where no --gate says it, and the loss that a cut or quantised "
+        "variant is allowed (default: 0.02)",
     )
     task = parser.add_argument_group("task", "what a model is measured on")
-    add_data(task, task.add_mutually_exclusive_group(), "looked up in ./suites")
+    add_data(task, task.add_mutually_exclusive_group(), "default: all in ./suites")
+    _add_ranking(parser)
     add_baselines(parser)
     add_inconclusive(parser)
     add_quiet(parser)
+
+
+def _add_ranking(parser: argparse.ArgumentParser) -> None:
+    ranking = parser.add_argument_group("leaderboard", "of models, without --gate")
+    ranking.add_argument(
+        "--matryoshka",
+        metavar="LIST",
+        help="also rank each model's vectors cut to these dimensions: 256,128,64",
+    )
+    ranking.add_argument(
+        "--precision",
+        metavar="LIST",
+        help="also rank them as an index of these precisions holds them: float32,int8,binary",
+    )
+    ranking.add_argument(
+        "--no-speed", action="store_true", help="do not measure how fast the models encode"
+    )
+    ranking.add_argument("--out", metavar="DIR", help="write a whole report into this folder")
 
 
 def add_power(commands: Commands) -> None:

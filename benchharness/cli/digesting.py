@@ -1,0 +1,112 @@
+"""`benchharness digest`: themes among the lost queries of a report, by a language model."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchharness.cli import PASS
+from benchharness.cli.output import progress, tell, write, write_json
+from benchharness.cli.spending import check_llm, estimate_line, limits_of, need_limit
+from benchharness.errors import DataError, LLMError
+
+if TYPE_CHECKING:
+    from benchharness.judge.verdict import Change, Verdict
+    from benchharness.llm.model import LanguageModel, Request, Usage
+    from benchharness.llm.spending import Limits
+    from benchharness.report.digest import Digest
+
+# Answers that were paid for, by language model; asking again about the same texts costs nothing.
+JOURNAL = "digest-{}.answers.jsonl"
+_SENT_AT_ONCE = 4
+
+
+def digest(arguments: argparse.Namespace) -> int:
+    """0 where the digest was printed; the report and its verdict stay as they are."""
+    from benchharness.llm.registry import open_llm
+    from benchharness.llm.spending import estimate
+    from benchharness.report.digest import digest_lines, schema
+
+    model, limits = open_llm(arguments.llm), limits_of(arguments)
+    cases = _cases(Path(arguments.run))
+    check_llm(model)
+    requests = [request for _, _, request in cases]
+    found = estimate(requests, model, schema(), limits.price)
+    tell(estimate_line(found))
+    if arguments.dry_run:
+        return PASS
+    need_limit(limits, found, _most(requests))
+    digests = _asked(arguments, cases, model, limits)
+    if arguments.json:
+        write_json([asdict(one) for one in digests])
+        return PASS
+    for one in digests:
+        for line in digest_lines(one):
+            write(line)
+    return PASS
+
+
+def _cases(folder: Path) -> list[tuple[Verdict, tuple[Change, ...], Request]]:
+    """Every comparison of the report that lost queries. Raises DataError where none did."""
+    from benchharness.report.digest import lost_of, request_of
+    from benchharness.report.verdict_file import read_report
+
+    found = [
+        (verdict, lost, request_of(lost, assessment.exhibit))
+        for assessment in read_report(folder).assessments
+        for verdict, lost in lost_of(assessment)
+    ]
+    if not found:
+        raise DataError(
+            "the report compares nothing, or lost no query whose text it keeps",
+            where=str(folder),
+            remedy="name the folder of a run whose regression gates lost queries",
+        )
+    return found
+
+
+def _most(requests: list[Request]) -> Usage:
+    from benchharness.llm.model import Usage
+    from benchharness.llm.spending import worst_case
+    from benchharness.report.digest import schema
+
+    return sum((worst_case(request, schema()) for request in requests), Usage())
+
+
+def _asked(
+    arguments: argparse.Namespace,
+    cases: list[tuple[Verdict, tuple[Change, ...], Request]],
+    model: LanguageModel,
+    limits: Limits,
+) -> list[Digest]:
+    from benchharness.llm.asking import ask_all
+    from benchharness.llm.journal import Journal
+    from benchharness.report.digest import digest_of, schema
+
+    digest = hashlib.sha256(model.spec.encode()).hexdigest()[:8]
+    place = Path(arguments.run) / JOURNAL.format(digest)
+    requests = [request for _, _, request in cases]
+    found: list[Digest] = []
+    with (
+        progress(quiet=arguments.quiet) as listener,
+        Journal(place, {"kind": "digest", "llm": model.spec}) as journal,
+    ):
+        asked = ask_all(
+            requests, model, schema(), journal, limits,
+            concurrency=_SENT_AT_ONCE, listener=listener,
+        )  # fmt: skip
+        for verdict, lost, request in cases:
+            answer = journal.answer(request.key)
+            if answer is not None and answer.outcome == "ok":
+                found.append(digest_of(answer, verdict, lost, model.spec))
+            elif answer is not None:
+                where = f"{verdict.suite} / {verdict.model}, {verdict.gate}"
+                tell(f"{where}: {answer.outcome} {answer.detail}".rstrip())
+    if asked.stopped:
+        raise LLMError(asked.stopped, remedy="type the same command with a higher limit")
+    if not found:
+        raise LLMError("no comparison got an answer", where=str(place), remedy="ask again later")
+    return found

@@ -1,0 +1,140 @@
+"""Vectors as an index of fewer bits holds them, from the full ones that are in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, get_args
+
+from benchharness.errors import UsageError, did_you_mean
+from benchharness.models.cache import EmbeddingCache
+from benchharness.models.encoder import Encoder, Role
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FLOAT = "float32"
+Precision = Literal["int8", "binary"]
+CODES = get_args(Precision)
+# Of a component, in bits.
+_BITS = {"int8": 8, "binary": 1}
+# Vectors made into codes at a time; changes no code.
+_BLOCK_ROWS = 65_536
+
+
+class Quantised:
+    """The int8 or binary codes of an encoder's vectors, as vectors whose dot product is the score.
+
+    Both sides of a search are made into codes by sentence-transformers' `quantize_embeddings`, and
+    nothing is scored again by full vectors:
+
+    - int8: component by component a whole number from -128 to 127 on the range that it has over
+      the vectors of `calibration`; what lies outside is clipped. The score is the dot product of
+      the codes, as of an index with int8 vectors and inner product.
+    - binary: 1 where a component is above 0, else -1. The score is dim - 2 * Hamming distance,
+      which ranks as an index of packed bits by Hamming distance does.
+
+    A vector of zeros (a text without a token) stays one, so that it still ranks last.
+
+    calibration: the documents that the ranges are taken from; binary codes need none.
+    cache:       where the full vectors are.
+
+    Raises UsageError for another precision, and where int8 has nothing to be calibrated on.
+    """
+
+    def __init__(
+        self, encoder: Encoder, precision: str, calibration: Sequence[str], cache: EmbeddingCache
+    ) -> None:
+        if precision not in CODES:
+            raise UsageError(
+                f"unknown precision {precision!r}",
+                where=encoder.spec,
+                remedy=did_you_mean(precision, CODES),
+            )
+        if precision == "int8" and not len(calibration):
+            raise UsageError(
+                "int8 needs documents for the range of each component",
+                where=encoder.spec,
+                remedy="give it the documents of the corpus",
+            )
+        self.spec = f"{encoder.spec}, {precision}"
+        self.precision: Precision = "int8" if precision == "int8" else "binary"
+        self._encoder = encoder
+        self._calibration = calibration
+        self._cache = cache
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the encoder, the precision and, for int8, the set of calibration texts."""
+        parts = [self._encoder.fingerprint, self.precision]
+        if self.precision == "int8":
+            parts += sorted({hashlib.sha256(one.encode()).hexdigest() for one in self._calibration})
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def trainable(self) -> bool:
+        return False
+
+    @property
+    def max_length(self) -> int | None:
+        return self._encoder.max_length
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        return {**self._encoder.details, "precision": self.precision}
+
+    @property
+    def costs(self) -> Mapping[str, float]:
+        """The encoder's, and the "bytes_per_vector" of the codes, where its dimension is known."""
+        found = dict(getattr(self._encoder, "costs", {}))
+        if "dimension" in found:
+            found["bytes_per_vector"] = float(-(-found["dimension"] * _BITS[self.precision] // 8))
+        return found
+
+    @property
+    def encode_path(self) -> str:
+        return self._encoder.encode_path
+
+    def encode(
+        self, texts: Sequence[str], role: Role
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The codes in order, many at a time."""
+        import numpy as np
+
+        full = self._cache.encode(self._encoder, texts, role)
+        for start in range(0, len(full), _BLOCK_ROWS):
+            block = np.asarray(full[start : start + _BLOCK_ROWS])
+            codes = self._codes(block)
+            codes[~block.any(axis=1)] = 0.0
+            yield np.arange(start, start + len(block), dtype=np.int64), codes
+
+    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        return self._encoder.token_counts(texts)
+
+    def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
+        return self._encoder.tokens_per_word(words)
+
+    def _codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        import numpy as np
+        from sentence_transformers.util.quantization import quantize_embeddings
+
+        ranges = self._ranges if self.precision == "int8" else None
+        codes: NDArray[np.int8] = np.asarray(
+            quantize_embeddings(vectors, self.precision, ranges=ranges), dtype=np.int8
+        )
+        if self.precision == "int8":
+            return codes.astype(np.float32)
+        # Eight components in a byte, of which 128 was taken.
+        packed: NDArray[np.uint8] = codes.view(np.uint8) ^ np.uint8(0x80)
+        bits = np.unpackbits(packed, axis=1, count=vectors.shape[1])
+        return bits.astype(np.float32) * 2 - 1
+
+    @cached_property
+    def _ranges(self) -> NDArray[np.float32]:
+        """The smallest and the largest value of each component; [2, dim]."""
+        import numpy as np
+
+        vectors = self._cache.encode(self._encoder, self._calibration, "document")
+        return np.stack([vectors.min(axis=0), vectors.max(axis=0)])

@@ -1,0 +1,108 @@
+"""Charts: what is drawn stands in the SVG, in the page's colours, and names are literal."""
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from benchharness.report.html import charts
+from benchharness.report.html.charts import Line, Spot, Whisker
+
+
+def whisker(name="minilm", value=0.7, floors=(0.65,)):
+    return Whisker(name, value, value - 0.05, value + 0.05, floors)
+
+
+MADE = {
+    "whiskers": lambda key="k": charts.whiskers(
+        key, "title", [whisker(), whisker("bm25", 0.4, ())], band=(0.65, 0.8), ceiling=0.9),
+    "lines": lambda key="k": charts.lines(
+        key, "title", [Line("a", [1, 10, 100], [0.1, 0.5, 0.9])], x_label="k", y_label="recall@k",
+        is_log=True, ticks=[(1.0, "1"), (10.0, "10"), (100.0, "100")]),
+    "spots": lambda key="k": charts.spots(
+        key, "title", [Spot("a", 64, 0.5, 0, is_on_front=True), Spot("b", 2048, 0.4, 1)],
+        x_label="bytes", y_label="recall@10"),
+    "moves": lambda key="k": charts.moves(
+        key, "title", [("fold 1", 0.3, 0.5), ("fold 2", 0.3, 0.2)], x_label="recall@10"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_a_chart_is_xml_with_its_title(kind):
+    """Rule: one root, named for readers that hear it, without size: it fills its place."""
+    root = ElementTree.fromstring(MADE[kind]())
+
+    assert root.tag.endswith("svg")
+    assert root.get("role") == "img"
+    assert root.get("aria-label") == "title"
+    assert root.get("width") is None
+    assert root.get("viewBox")
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_every_colour_is_one_of_the_page(kind):
+    """Rule: light and dark are the page's business; no placeholder and no colour is left."""
+    text = MADE[kind]()
+
+    assert "a0000" not in text
+    colors = set(re.findall(r"(?:fill|stroke): ([^;\"]+)", text))
+    assert colors
+    assert all(one == "none" or one.startswith("var(--") for one in colors), colors
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_the_same_chart_is_the_same_bytes(kind):
+    assert MADE[kind]() == MADE[kind]()
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_ids_of_two_charts_never_meet(kind):
+    """Rule: every id begins with the chart's key, and so does what refers to it."""
+    first, second = MADE[kind]("one"), MADE[kind]("two")
+
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (first, second)]
+    assert not ids[0] & ids[1]
+    used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', first))
+    assert used <= ids[0]
+
+
+@pytest.mark.parametrize("name", ["$x^2$", "a_b", "<b>&", "%s \\frac", "東京 مرحبا", "_hidden"])
+def test_names_are_literal(name):
+    """Rule: no formula, no markup, and letters that matplotlib's font lacks are no warning."""
+    root = ElementTree.fromstring(charts.whiskers("k", name, [whisker(name)]))
+
+    texts = ["".join(one.itertext()) for one in root.iter() if one.tag.endswith("text")]
+    assert name in texts
+    assert root.get("aria-label") == name
+
+
+def test_control_characters_are_made_visible():
+    """Rule: XML has no NUL."""
+    root = ElementTree.fromstring(charts.whiskers("k", "t\x00", [whisker("a\x00b\nc")]))
+
+    assert "a\\x00b\\nc" in "".join(root.itertext())
+
+
+def test_of_a_long_name_both_ends_are_shown():
+    text = charts.whiskers("k", "t", [whisker("start" + "x" * 200 + "end")])
+
+    assert "startxxx" in text
+    assert "xxxend" in text
+    assert "x" * 60 not in text
+
+
+def test_nothing_of_matplotlib_is_changed_for_others():
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    MADE["lines"]()
+
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_values_at_the_ends_are_drawn(value):
+    """Rule: an interval without width, at 0 or 1, is no error."""
+    text = charts.whiskers("k", "t", [Whisker("a", value, value, value)])
+
+    assert "svg" in text
