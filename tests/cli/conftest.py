@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,3 +116,78 @@ def shell(
     for name in set(sys.modules) - before:
         if name.startswith("suite_"):
             del sys.modules[name]
+
+
+# --- a language model -----------------------------------------------------------------------------
+
+SERVER = Path(__file__).parent.parent / "llm" / "messages_server.py"
+KEY = "sk-ant-not-a-real-key-0123456789abcdef"
+DEADLINE_SECONDS = 60.0
+VARIABLES = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_CUSTOM_HEADERS", "ANTHROPIC_PROFILE",
+             "ANTHROPIC_CONFIG_DIR", "XDG_CONFIG_HOME", "OPENAI_API_KEY",
+             "OPENAI_BASE_URL")  # fmt: skip
+# Three queries for every passage, for rules that come first to change.
+PLAIN = {"match": "", "list_length": 3}
+
+
+class Service:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def paid(self) -> dict[str, int]:
+        return self._asked("/_paid")
+
+    def seen(self) -> dict[str, int]:
+        return self._asked("/_seen")
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [one["body"] for one in self._asked("/_requests") if one["path"] == "/v1/messages"]
+
+    def script(self, **script: Any) -> None:
+        self._asked("/_script", script)
+
+    def wait_for(self, **counts: int) -> None:
+        end = time.monotonic() + DEADLINE_SECONDS
+        while any(self.seen()[name] < number for name, number in counts.items()):
+            assert time.monotonic() < end, f"waited for {counts}, saw {self.seen()}"
+            time.sleep(0.02)
+
+    def _asked(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(self.url + path, data) as answer:
+            return json.loads(answer.read())
+
+
+@pytest.fixture
+def llm_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A key for the language model, and nothing else that its clients would read."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
+    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+
+
+@pytest.fixture
+def serve(
+    tmp_path: Path, llm_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Service]]:
+    """Starts a service that follows a script; the client of this process speaks to the last."""
+    running: list[subprocess.Popen[str]] = []
+
+    def started(*rules: dict[str, Any], **script: Any) -> Service:
+        file = tmp_path / f"script-{len(running)}.json"
+        file.write_text(json.dumps({"rules": [*rules, PLAIN], **script}))
+        process = subprocess.Popen(
+            [sys.executable, str(SERVER), "--script", str(file), "--port", "0"],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        running.append(process)
+        assert process.stdout is not None
+        service = Service(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", service.url)
+        return service
+
+    yield started
+    for process in running:
+        process.kill()
+        process.communicate()

@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,18 +20,26 @@ from benchharness.data import beir
 from benchharness.pairs.pair import read_pairs
 from benchharness.pairs.written import run
 
-SERVER = Path(__file__).parent.parent / "llm" / "messages_server.py"
-KEY = "sk-ant-not-a-real-key-0123456789abcdef"
 LLM = "anthropic:claude-haiku-5-5"
 DEADLINE_SECONDS = 60.0
 QUICK = {"retry-after-ms": "1"}
-VARIABLES = ("ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_CUSTOM_HEADERS", "ANTHROPIC_PROFILE",
-             "ANTHROPIC_CONFIG_DIR", "XDG_CONFIG_HOME", "OPENAI_API_KEY",
-             "OPENAI_BASE_URL")  # fmt: skip
+KEY = "sk-ant-not-a-real-key-0123456789abcdef"  # what the fixture sets
 NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grape", "heron", "ivory", "jolly",
          "koala", "lemon")  # fmt: skip
-# Three queries for every passage, for rules that come first to change.
+
+
+pytestmark = pytest.mark.usefixtures("llm_environment")
 PLAIN = {"match": "", "list_length": 3}
+
+
+class Service(Protocol):
+    url: str
+
+    def paid(self) -> dict[str, int]: ...
+    def seen(self) -> dict[str, int]: ...
+    def bodies(self) -> list[dict[str, Any]]: ...
+    def script(self, **script: Any) -> None: ...
+    def wait_for(self, **counts: int) -> None: ...
 
 
 class Ran(Protocol):
@@ -47,66 +54,6 @@ Shell = Callable[..., Ran]
 
 def text_of(name: str) -> str:
     return " ".join(f"{name}{n}" for n in range(14))
-
-
-class Service:
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def paid(self) -> dict[str, int]:
-        return self._asked("/_paid")
-
-    def seen(self) -> dict[str, int]:
-        return self._asked("/_seen")
-
-    def bodies(self) -> list[dict[str, Any]]:
-        return [one["body"] for one in self._asked("/_requests") if one["path"] == "/v1/messages"]
-
-    def script(self, **script: Any) -> None:
-        self._asked("/_script", script)
-
-    def wait_for(self, **counts: int) -> None:
-        end = time.monotonic() + DEADLINE_SECONDS
-        while any(self.seen()[name] < number for name, number in counts.items()):
-            assert time.monotonic() < end, f"waited for {counts}, saw {self.seen()}"
-            time.sleep(0.02)
-
-    def _asked(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(self.url + path, data) as answer:
-            return json.loads(answer.read())
-
-
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "nobody"))
-    monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
-
-
-@pytest.fixture
-def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Service]]:
-    """Starts a service that follows a script; the client of this process speaks to the last."""
-    running: list[subprocess.Popen[str]] = []
-
-    def started(*rules: dict[str, Any], **script: Any) -> Service:
-        file = tmp_path / f"script-{len(running)}.json"
-        file.write_text(json.dumps({"rules": [*rules, PLAIN], **script}))
-        process = subprocess.Popen(
-            [sys.executable, str(SERVER), "--script", str(file), "--port", "0"],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        running.append(process)
-        assert process.stdout is not None
-        service = Service(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", service.url)
-        return service
-
-    yield started
-    for process in running:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture
@@ -353,6 +300,24 @@ def test_a_killed_run_finds_its_batch_again(
     assert set(service.paid().values()) == {1}
     assert Path("q.jsonl").read_bytes() == undisturbed
     assert_no_key(notes.parent, said, ran.out, ran.err)
+
+
+def test_an_open_batch_is_not_asked_again_one_by_one(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: its passages are paid for already; the way to go on is named."""
+    service = serve(batch={"polls": 1000})
+    batch = ("--batch", "--poll-seconds", "0.05")
+    process = start(*command(*PLAINLY, *batch, **ALONE))
+    wait_until(lambda: '"sent"' in log_of_batches())
+    kill(process)
+
+    ran = shell(*command(*PLAINLY, **ALONE))
+
+    assert ran.code == 2
+    assert "12 requests were sent in batches whose results were not read" in ran.err
+    assert "--batch" in ran.err
+    assert set(service.paid().values()) == {1}  # by the batch
 
 
 @pytest.mark.slow

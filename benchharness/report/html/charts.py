@@ -1,7 +1,8 @@
 """Charts as inline SVG, drawn by matplotlib.
 
 Colours are placeholders that become CSS variables of the page, so that a chart follows light and
-dark. Names of models stand on axes only where they must; legends are the page's own.
+dark. Names of models stand on axes only where they must; legends are the page's own. A series is
+told by the shape of its points, for those who do not see its colour.
 """
 
 from __future__ import annotations
@@ -22,18 +23,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SERIES = 8  # colours that are told apart; more series begin again
-_WIDTH = 7.2  # inches of 72 units each
-_LONGEST_NAME = 44
+# Shapes of points, and how the page's legend writes them; then the same again, hollow.
+_SHAPES, GLYPHS = ("o", "s", "^", "D", "v", "*"), "●■▲◆▼★○□△◇▽☆"
+_WIDTH = 5.6  # inches of 72 units each: letters stay legible where a phone shrinks it to fit
+_LONGEST_NAME = 32
 # Placeholders: never drawn, replaced by the page's variables.
-_INK, _MUTED, _GRID, _BAND, _GOOD, _BAD = (
-    "#a0000a", "#a0000b", "#a0000c", "#a0000d", "#a0000e", "#a0000f",
+_INK, _MUTED, _GRID, _BAND, _GOOD, _BAD, _PAPER = (
+    "#a0000a", "#a0000b", "#a0000c", "#a0000d", "#a0000e", "#a0000f", "#a00009",
 )  # fmt: skip
 _VARIABLES = {
     _INK: "ink", _MUTED: "muted", _GRID: "line", _BAND: "band", _GOOD: "good", _BAD: "bad",
+    _PAPER: "paper",
     **{f"#a0001{number}": f"series-{number + 1}" for number in range(SERIES)},
 }  # fmt: skip
 _PLACEHOLDER = re.compile("|".join(_VARIABLES))
 _OWN_ID = re.compile(r'(\bid="|url\(#|href="#)')
+# Attributes have no bare ">": what is not a tag is text, and a name is left as it is.
+_TAG = re.compile(r"<[^>]*>")
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text: it is searched, copied and takes the page's font
     "svg.hashsalt": "benchharness",  # so that the same chart is the same bytes
@@ -132,8 +138,8 @@ def lines(
     """Lines with a point at each value; ticks: (x, word) in place of the library's own."""
     with _figure(key, title, height=height) as (axes, finished):
         for one in series:
-            axes.plot(one.xs, one.ys, color=_color(one.color), lw=1.8, marker="o", ms=3.5,
-                      ls="--" if one.is_dashed else "-")  # fmt: skip
+            axes.plot(one.xs, one.ys, lw=1.8, ls="--" if one.is_dashed else "-",
+                      **_point(one.color, 4.5))  # fmt: skip
         if is_log:
             axes.set_xscale("log")
         if ticks:
@@ -145,18 +151,19 @@ def lines(
 
 
 def spots(key: str, title: str, points: Sequence[Spot], *, x_label: str, y_label: str) -> str:
-    """A point for each model, cheap on the left; those on the front are filled and joined."""
+    """A point for each model; those on the front are ringed and joined."""
     with _figure(key, title, height=2.9) as (axes, finished):
         front = sorted((one.x, one.y) for one in points if one.is_on_front)
         if len(front) > 1:
             axes.plot([x for x, _ in front], [y for _, y in front], color=_MUTED, lw=1, ls=":")
         for one in points:
-            axes.plot([one.x], [one.y], "o", ms=8, mec=_color(one.color), mew=1.8,
-                      mfc=_color(one.color) if one.is_on_front else "none")  # fmt: skip
+            if one.is_on_front:
+                axes.plot([one.x], [one.y], "o", ms=15, mec=_MUTED, mew=1, mfc="none")
+            axes.plot([one.x], [one.y], ls="", **_point(one.color, 7.5))
         xs = [one.x for one in points]
         if min(xs) > 0 and max(xs) > 8 * min(xs):
             axes.set_xscale("log")
-        axes.margins(0.08)
+        axes.margins(0.1)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
     return finished[0]
@@ -209,13 +216,30 @@ def _svg(figure: Figure, key: str, title: str) -> str:
     head, _, body = text.partition(">")
     box = re.search(r'viewBox="[^"]+"', head)
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = _PLACEHOLDER.sub(lambda found: f"var(--{_VARIABLES[found[0]]})", body)
-    body = _OWN_ID.sub(rf"\g<1>{key}-", body)
-    label = html.escape(one_line(title))
+    body = _TAG.sub(lambda tag: _of_page(tag[0], key), body)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'{box[0] if box else ""} role="img" aria-label="{label}">{body.strip()}'
+        f'{box[0] if box else ""} role="img" aria-labelledby="{key}-title">'
+        f'<title id="{key}-title">{html.escape(one_line(title))}</title>{body.strip()}'
     )
+
+
+def _of_page(tag: str, key: str) -> str:
+    """The tag with the page's colours, and with an id that no other chart has."""
+    colored = _PLACEHOLDER.sub(lambda found: f"var(--{_VARIABLES[found[0]]})", tag)
+    return _OWN_ID.sub(rf"\g<1>{key}-", colored)
+
+
+def _point(number: int, size: float) -> dict[str, Any]:
+    """How the points of a series look: its colour, its shape, filled or hollow."""
+    color = _color(number)
+    is_hollow = number % len(GLYPHS) >= len(_SHAPES)
+    # A star is smaller than a circle of its size.
+    wide = 1.5 * size if _SHAPES[number % len(_SHAPES)] == "*" else size
+    return {
+        "color": color, "marker": _SHAPES[number % len(_SHAPES)], "ms": wide, "mec": color,
+        "mew": 1.4, "mfc": _PAPER if is_hollow else color,
+    }  # fmt: skip
 
 
 def _color(number: int) -> str:

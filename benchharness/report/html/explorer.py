@@ -106,37 +106,40 @@ def _fill(shelves: Sequence[_Shelf], room: int) -> int:
 
 def _tables(assessment: Assessment, queries: _Shelf, documents: _Shelf) -> Iterator[dict[str, Any]]:
     """Yields one table for each comparison that changed something, or that of the worst."""
-    shown = {
-        query.query_id: (place, query) for place, query in enumerate(assessment.exhibit.queries)
-    }
     texts = assessment.exhibit.documents
-    model = one_line(assessment.result.model)
+    shown = {
+        query.query_id: (query, place, _Texts(documents, texts, place))
+        for place, query in enumerate(assessment.exhibit.queries)
+    }
     is_compared = False
     for verdict in assessment.verdicts:
         changes = verdict.comparison.changes if verdict.comparison else ()
         rows = []
         for change in changes:
             if change.query_id in shown:
-                place, query = shown[change.query_id]
+                query, place, named = shown[change.query_id]
                 number = queries.number(query.query_id, query.text, place)
-                row = _changed(change, verdict, assessment, _Texts(documents, texts, place))
-                rows.append({"query": number, **row})
+                rows.append({"query": number, **_changed(change, verdict, assessment, named)})
         if rows:
             is_compared = True
-            yield {
-                "model": model, "gate": one_line(verdict.gate), "failed": verdict.failed,
-                "measure": verdict.measure, "changed": len(changes), "rows": rows,
-            }  # fmt: skip
+            facts = {"gate": one_line(verdict.gate), "failed": verdict.failed}
+            yield _table(assessment, verdict.measure, rows, changed=len(changes), **facts)
     if not is_compared and shown:
         measure = next(iter(assessment.estimates), "")
-        rows = []
-        for place, query in shown.values():
-            number = queries.number(query.query_id, query.text, place)
-            rows.append({"query": number, **_worst(query, measure, _Texts(documents, texts, place))})
-        yield {
-            "model": model, "gate": "", "failed": False, "measure": measure, "changed": 0,
-            "rows": rows,
-        }  # fmt: skip
+        rows = [
+            {
+                "query": queries.number(query.query_id, query.text, place),
+                **_worst(query, measure, named),
+            }
+            for query, place, named in shown.values()
+        ]
+        yield _table(assessment, measure, rows, changed=0, gate="", failed=False)
+
+
+def _table(
+    assessment: Assessment, measure: str, rows: list[dict[str, Any]], **facts: object
+) -> dict[str, Any]:
+    return {"model": one_line(assessment.result.model), "measure": measure, "rows": rows, **facts}
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ _FEW = 3  # two models are a line in any case
 
 @dataclass(frozen=True)
 class Picture:
-    """A chart with its heading; legend: (name, number of its colour, what it is besides)."""
+    """A chart with its heading; legend: (name, number of its colour, shape of its points)."""
 
     title: str
     svg: str
@@ -127,10 +127,8 @@ def front_charts(boards: Sequence[Leaderboard]) -> Iterator[Picture]:
             title = f"{one_line(board.suite)}: {board.measure} against {label}"
             key = f"pf{number}{cost}"
             svg = charts.spots(key, title, points, x_label=label, y_label=board.measure)
-            legend = tuple(
-                (one_line(row.spec), place % charts.SERIES, "") for place, row in enumerate(rows)
-            )
-            yield Picture(title, svg, legend, "filled: no other model is better at as little cost")
+            legend = tuple(_entry(row.spec, place) for place, row in enumerate(rows))
+            yield Picture(title, svg, legend, "ringed: no other model is better at as little cost")
 
 
 def _front(costs: Sequence[float], values: Sequence[float]) -> frozenset[int]:
@@ -215,6 +213,9 @@ def _alpha(tuning: Tuning, number: int) -> Iterator[Picture]:
 
 def _legend(series: Sequence[Line]) -> tuple[tuple[str, int, str], ...]:
     return tuple(
-        (one_line(one.name), one.color % charts.SERIES, "dashed" if one.is_dashed else "")
-        for one in series
+        _entry(f"{one.name} (dashed)" if one.is_dashed else one.name, one.color) for one in series
     )
+
+
+def _entry(name: str, number: int) -> tuple[str, int, str]:
+    return one_line(name), number % charts.SERIES, charts.GLYPHS[number % len(charts.GLYPHS)]
