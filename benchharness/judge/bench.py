@@ -21,9 +21,10 @@ from benchharness.errors import BenchError, UsageError
 from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
 from benchharness.evaluation.throughput import TEXTS, RelativeSpeed, relative_speed
+from benchharness.gate import FloorGate
 from benchharness.judge.case import Case
 from benchharness.judge.controls import controls_of_model
-from benchharness.judge.decision import CAPPED, decide
+from benchharness.judge.decision import CAPPED, PLAIN, decide
 from benchharness.judge.exhibit import Exhibit, exhibit_of
 from benchharness.judge.gates import judge
 from benchharness.judge.policy import Policy
@@ -157,7 +158,7 @@ class Bench:
         return Assessment(
             result=result,
             estimates=estimates,
-            decision=decide(result, suite.thresholds, evidence),
+            decision=decide(result, suite.thresholds, evidence, _floors(suite, model)),
             verdicts=verdicts,
             findings=(*findings, *([cut] if cut is not None else []), *controls),
             exhibit=exhibit_of(dataset, result, verdicts),
@@ -241,6 +242,15 @@ class Bench:
         if isinstance(found, BenchError):
             raise found
         return found  # type: ignore[return-value]  # the key holds what make() gave
+
+
+def _floors(suite: Suite, model: str) -> list[float]:
+    """What the gates ask of the measure that the decision reads."""
+    return [
+        gate.minimum
+        for gate in suite.gates_of(model)
+        if isinstance(gate, FloorGate) and gate.measure == PLAIN
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,10 @@ _ORIGINS = {
 
 
 def decide(
-    result: Result, thresholds: Thresholds, evidence: Mapping[str, object] | None = None
+    result: Result,
+    thresholds: Thresholds,
+    evidence: Mapping[str, object] | None = None,
+    floors: Sequence[float] = (),
 ) -> Decision:
     """The decision on fine-tuning the model of `result`, by the 95 % interval of its recall@10.
 
@@ -43,12 +46,13 @@ def decide(
     evidence: what stands beside the number and is handed on: `bm25` (measure -> value of BM25 on
               the same queries, and its `description`), `tokens` (see `judge.vocabulary`). The
               thresholds are added to it. BM25 ahead of the model is said in `why`.
+    floors:   of gates on recall@10; the sentence prints the number on its side of each.
     """
     measure, found = _measured(result)
     outcome, straddled = _outcome(found, thresholds)
     needed = _needed(found, straddled)
     trainable = result.trainable
-    why = _why(measure, found, outcome, straddled, thresholds, trainable=trainable)
+    why = _why(measure, found, outcome, straddled, thresholds, floors, trainable=trainable)
     why += _remarks(result, evidence or {}, measure, found)
     advice = _ADVICE[outcome] if trainable else _instead(result.model, outcome)
     if outcome == "undecided":
@@ -117,14 +121,16 @@ def _why(
     outcome: str,
     straddled: Sequence[float],
     thresholds: Thresholds,
+    floors: Sequence[float],
     *,
     trainable: bool,
 ) -> str:
     if not math.isfinite(found.value):
         return f"{measure} is not a number"
-    against = (thresholds.tune, thresholds.skip)
+    ends = (thresholds.tune, thresholds.skip)
+    against = (*ends, *floors)
     shown = f"{format_value(found.value, against)} {format_interval(found.ci95, against)}"
-    tune, skip = (format_threshold(end) for end in against)
+    tune, skip = (format_threshold(end) for end in ends)
     place = {
         "tune": f"lies below {tune}",
         "skip": f"lies above {skip}",

@@ -184,8 +184,8 @@ def _repetitions(census: Census) -> Iterator[Finding]:
         ("text-under-ids", "warning", positives, doc_ids,
          ("positive", ""), "stand under several doc_ids",
          "give a text one doc_id: as two documents one may become a negative of the other"),
-        ("doc-id-with-texts", "warning", doc_ids, positives,
-         ("doc_id", ""), "have several texts", "give each text a doc_id of its own"),
+        ("doc-id-with-texts", "note", doc_ids, positives,
+         ("doc_id", ""), "have several texts: passages of one document, or ids given twice", ""),
         ("query-id-with-texts", "warning", query_ids, queries,
          ("query_id", ""), "have several texts", "give each query a query_id of its own"),
     )  # fmt: skip

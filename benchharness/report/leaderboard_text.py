@@ -124,14 +124,15 @@ def loss_fact(board: Leaderboard) -> str:
 def summary_of(boards: Sequence[Leaderboard]) -> str:
     """Mean rank and number of boards won, best first; empty for less than two boards.
 
-    Of the rows that stand on every board, ranked among themselves; equal values share the mean of
-    their ranks, and the best of a board is every row with the highest value.
+    Empty as well where the boards have different rows: a mean over those that stand on all of them
+    would leave out the one that won. Equal values share the mean of their ranks, and the best of a
+    board is every row with the highest value.
     """
     if len(boards) < 2:
         return ""
     tables = [{row.spec: row.value for row in board.standings} for board in boards]
-    names = [spec for spec in tables[0] if all(spec in table for table in tables)]
-    if len(names) < 2:
+    names = list(tables[0])
+    if len(names) < 2 or any(table.keys() != tables[0].keys() for table in tables):
         return ""
     ranks = {
         name: [_rank(name, {one: table[one] for one in names}) for table in tables]

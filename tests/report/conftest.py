@@ -12,7 +12,7 @@ import pytest
 from benchharness.baseline.record import Baseline
 from benchharness.data.lint import Finding
 from benchharness.evaluation.result import Fingerprints, QueryFacts, Result, Run
-from benchharness.gate import Gate, Waiver
+from benchharness.gate import FloorGate, Gate, Waiver
 from benchharness.judge.bench import Assessment
 from benchharness.judge.case import Case
 from benchharness.judge.decision import decide
@@ -110,10 +110,18 @@ def judged(
     return Assessment(
         result=result,
         estimates=estimates,
-        decision=decide(result, Thresholds(), evidence or {}),
+        decision=decide(result, Thresholds(), evidence or {}, _floors(gates)),
         verdicts=tuple(judge(gate, case) for gate in gates),
         findings=tuple(findings),
     )
+
+
+def _floors(gates: Sequence[Gate]) -> list[float]:
+    return [
+        gate.minimum
+        for gate in gates
+        if isinstance(gate, FloorGate) and gate.measure == "recall@10"
+    ]
 
 
 def make_change(

@@ -195,9 +195,7 @@ def test_rounding_never_contradicts_the_word_beside_it(assess, value, floor, pri
     one = assess(hits=[value] * 4, gates=gates)
     low, high = max(value - 0.3123, 0.0), min(value + 0.3123, 1.0)
     estimate = replace(one.estimates["recall@10"], value=value, ci95=(low, high))
-    # The sentence of the decision prints the number against the decision's own thresholds.
-    decision = replace(one.decision, why="decided", advice="")
-    report = Report.of([replace(one, estimates={"recall@10": estimate}, decision=decision)])
+    report = Report.of([replace(one, estimates={"recall@10": estimate})])
 
     texts = {name: draw(report) for name, draw in PEOPLE.items()}
     texts["latex"] = latex_text(report).partition(r"\midrule")[2]

@@ -137,8 +137,8 @@ def test_the_title_names_suite_rows_and_measure():
 
 
 def test_several_boards_are_summed_up_by_name():
-    """Rule: ranks among the rows that all boards have, equal values share theirs; by hand."""
-    first = board(standing("a", 0.9), standing("b", 0.8), standing("c", 0.7), standing("x", 0.95))
+    """Rule: equal values share their ranks, and the best place; by hand."""
+    first = board(standing("a", 0.9), standing("b", 0.8), standing("c", 0.7))
     second = board(standing("b", 0.9), standing("a", 0.9, tied=True), standing("c", 0.1), suite="b")
 
     assert summary_of([first, second]) == (
@@ -146,8 +146,9 @@ def test_several_boards_are_summed_up_by_name():
     )
 
 
-def test_one_board_or_boards_without_common_rows_are_not_summed_up():
-    other = board(standing("z", 0.9), standing("a", 0.8))
+def test_one_board_or_boards_of_other_rows_are_not_summed_up():
+    """Rule: a mean over common rows alone would leave out the row that won."""
+    other = board(*BOARD.standings, standing("z", 0.95))
 
     assert summary_of([BOARD]) == ""
     assert summary_of([BOARD, other]) == ""
