@@ -115,7 +115,7 @@ def test_an_entry_point_opens_a_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Packages add systems through the group `benchharness.models`."""
     _entry_points(
         monkeypatch,
-        metadata.EntryPoint("plug", "benchharness.testing:_hash_encoder", "benchharness.models"),
+        metadata.EntryPoint("plug", "benchharness.testing:hash_encoder", "benchharness.models"),
     )
 
     assert isinstance(open_model("plug@dim=4"), HashEncoder)

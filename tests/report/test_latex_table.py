@@ -16,8 +16,18 @@ from benchharness.report.latex_table import escape, latex_text
 from benchharness.report.model import Failure, Report
 
 HOSTILE = "a&b%c$d#e_f{g}h~i^j\\k<l>|\"'`--,,ä ñ ø ß 中 😀 \x1b[31m \\input{/etc/passwd} %"
+
+
+def _has_latex():
+    """Whether there are pdflatex and the one package that is not in its core."""
+    if shutil.which("pdflatex") is None or shutil.which("kpsewhich") is None:
+        return False
+    found = subprocess.run(["kpsewhich", "booktabs.sty"], capture_output=True, check=False)
+    return found.returncode == 0
+
+
 needs_latex = pytest.mark.skipif(
-    shutil.which("pdflatex") is None, reason="pdflatex is not installed: nothing compiles here"
+    not _has_latex(), reason="pdflatex with booktabs is not installed: nothing compiles here"
 )
 
 

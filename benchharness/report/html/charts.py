@@ -8,6 +8,7 @@ told by the shape of its points, for those who do not see its colour.
 from __future__ import annotations
 
 import html
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -249,10 +250,14 @@ def _color(number: int) -> str:
 def _limits(
     rows: Sequence[Whisker], band: tuple[float, float] | None, ceiling: float | None
 ) -> tuple[float, float]:
-    """Ends that hold everything drawn and a little air, and stop at 0 and 1 where values do."""
+    """Ends that hold everything drawn and a little air, and stop at 0 and 1 where values do.
+
+    A value that is not finite is not drawn.
+    """
     every = [end for row in rows for end in (row.low, row.high, *row.floors)]
     every += [*(band or ()), *([ceiling] if ceiling is not None else [])]
-    low, high = min(every), max(every)
+    finite = [end for end in every if math.isfinite(end)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
     air = 0.06 * ((high - low) or 0.1)
     return (max(low - air, 0.0) if low >= 0 else low - air), (
         min(high + air, 1.0) if high <= 1 else high + air

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 from benchharness.report.files import CHANGES, PER_QUERY, VERDICT
 from benchharness.report.html import pictures, views
 from benchharness.report.html.explorer import BUDGET_BYTES, explorer_of
-from benchharness.report.leaderboard_text import costs_of, facts_of, losses_of, title_of, worth_of
+from benchharness.report.leaderboard_text import (
+    costs_of,
+    facts_of,
+    loss_fact,
+    losses_of,
+    summary_of,
+    title_of,
+    worth_of,
+)
 from benchharness.report.tuning_text import HEAD as TUNING_HEAD
 from benchharness.report.tuning_text import facts_of as tuning_facts
 from benchharness.report.tuning_text import rows_of as tuning_rows
@@ -71,14 +79,15 @@ def render_page(
             intervals={
                 one_line(name): one for name, one in pictures.interval_charts(report).items()
             },
-            decisions=list(views.decisions(report)),
+            decisions=views.by_suite(views.decisions(report)),
             gates=views.gates(report),
             comparisons=views.comparisons(report),
             boards=[_board(board) for board in report.leaderboards],
+            boards_summary=one_line(summary_of(report.leaderboards)),
             fronts=list(pictures.front_charts(report.leaderboards)),
             explorer=explorer,
             curves=list(pictures.recall_charts(report)),
-            slices=list(views.slices(report)),
+            slices=views.by_suite(views.slices(report)),
             history=list(pictures.history_charts(report)),
             tunings=[_tuning(one, number) for number, one in enumerate(report.tunings)],
             findings=views.findings(report),
@@ -93,7 +102,7 @@ def _board(board: Leaderboard) -> dict[str, Any]:
         "title": title_of(board),
         "tables": [table for table in (worth_of(board), costs_of(board)) if len(table[0]) > 1],
         "losses": losses_of(board),
-        "facts": list(facts_of(board)),
+        "facts": [one_line(fact) for fact in (*facts_of(board), loss_fact(board)) if fact],
     }
 
 

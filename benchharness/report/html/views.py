@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchharness.judge.numbers import format_count, format_value
 from benchharness.report.model import Report, tally, word_of
@@ -98,6 +98,9 @@ class SliceTable:
     rows: tuple[tuple[str, ...], ...]
 
 
+Named = TypeVar("Named", Decision, SliceTable)
+
+
 def word(text: str) -> Word:
     """The word; what is in capitals fails, what is unknown is calm."""
     first = text.partition(",")[0].split()[-1] if text else ""
@@ -167,29 +170,32 @@ def _row(assessment: Assessment, measures: Sequence[str]) -> Row:
     )
 
 
-def matrix(report: Report) -> tuple[list[str], list[tuple[str, list[tuple[str, Word] | None]]]]:
-    """(suites, models with a (value, gates) for each suite) by each suite's first measure.
+Cells = list[tuple[str, Word] | None]
+
+
+def matrix(report: Report) -> tuple[list[tuple[str, str]], list[tuple[str, Cells]]]:
+    """((suite, its first measure), models with a (value, gates) of each suite or None).
 
     Both empty where one suite says it all.
     """
     names = [suite for suite in report.suites if of_suite(report, suite)]
     if len(names) < 2:
         return [], []
+    first = {suite: next(iter(measures_of(of_suite(report, suite))), "") for suite in names}
     by_pair = {(one.result.suite, one.result.model): one for one in report.assessments}
     models = list(dict.fromkeys(one.result.model for one in report.assessments))
     rows = []
     for model in models:
-        cells: list[tuple[str, Word] | None] = []
+        cells: Cells = []
         for suite in names:
-            found = by_pair.get((suite, model))
-            first = next(iter(found.estimates), None) if found is not None else None
+            found, measure = by_pair.get((suite, model)), first[suite]
             cells.append(
-                (f"{first} {shown_estimate(found, first)[0]}", word(tally(found.verdicts)))
-                if found is not None and first is not None
+                (shown_estimate(found, measure)[0], word(tally(found.verdicts)))
+                if found is not None and measure in found.estimates
                 else None
             )
         rows.append((one_line(model), cells))
-    return [one_line(name) for name in names], rows
+    return [(one_line(name), first[name]) for name in names], rows
 
 
 def decisions(report: Report) -> Iterator[Decision]:
@@ -205,6 +211,14 @@ def decisions(report: Report) -> Iterator[Decision]:
             advice=one_line(one.decision.advice),
             facts=tuple(one_line(fact) for fact in (more, *facts) if fact),
         )
+
+
+def by_suite(found: Iterable[Named]) -> list[tuple[str, list[Named]]]:
+    """What belongs to each suite, in order of first appearance."""
+    groups: dict[str, list[Named]] = {}
+    for one in found:
+        groups.setdefault(one.suite, []).append(one)
+    return list(groups.items())
 
 
 def comparisons(report: Report) -> list[tuple[str, ...]]:

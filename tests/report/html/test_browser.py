@@ -60,9 +60,9 @@ def test_queries_are_sorted_by_a_click_on_their_column(browser, page, whole):
     })()"""
     browser.open(page(whole))
 
-    assert browser.run(first) == "1.0000 → 0.0000"
+    assert browser.run(first) == "1.0000 → 0.0000 lost"
     assert browser.run(click) == "descending"
-    assert browser.run(first) == "0.0000 → 1.0000"
+    assert browser.run(first) == "0.0000 → 1.0000 won"
 
 
 def test_lost_and_won_are_told_apart(browser, page, whole):

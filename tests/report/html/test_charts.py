@@ -34,7 +34,8 @@ def test_a_chart_is_xml_with_its_title(kind):
 
     assert root.tag.endswith("svg")
     assert root.get("role") == "img"
-    assert root.get("aria-label") == "title"
+    assert root[0].tag.endswith("title")
+    assert (root[0].text, root[0].get("id")) == ("title", root.get("aria-labelledby"))
     assert root.get("width") is None
     assert root.get("viewBox")
 
@@ -66,14 +67,18 @@ def test_ids_of_two_charts_never_meet(kind):
     assert used <= ids[0]
 
 
-@pytest.mark.parametrize("name", ["$x^2$", "a_b", "<b>&", "%s \\frac", "東京 مرحبا", "_hidden"])
+@pytest.mark.parametrize("name", [
+    "$x^2$", "a_b", "<b>&", "%s \\frac", "東京 مرحبا", "_hidden", 'id="a" #a0000a', "url(#x)",
+])  # fmt: skip
 def test_names_are_literal(name):
-    """Rule: no formula, no markup, and letters that matplotlib's font lacks are no warning."""
+    """Rule: no formula, no markup, no placeholder of ours; letters that matplotlib's font lacks
+    are no warning.
+    """
     root = ElementTree.fromstring(charts.whiskers("k", name, [whisker(name)]))
 
     texts = ["".join(one.itertext()) for one in root.iter() if one.tag.endswith("text")]
     assert name in texts
-    assert root.get("aria-label") == name
+    assert root[0].text == name
 
 
 def test_control_characters_are_made_visible():
@@ -106,3 +111,36 @@ def test_values_at_the_ends_are_drawn(value):
     text = charts.whiskers("k", "t", [Whisker("a", value, value, value)])
 
     assert "svg" in text
+
+
+def test_a_value_that_is_not_finite_is_no_error():
+    """Rule: a model whose vectors broke has a row without a dot; the others keep theirs."""
+    nan = float("nan")
+
+    broken = charts.whiskers("k", "t", [Whisker("a", nan, nan, nan), whisker("b")])
+    alone = charts.whiskers("k", "t", [Whisker("a", nan, nan, nan)])
+
+    assert dots(broken) == 1
+    assert dots(alone) == 0
+
+
+def test_series_are_told_apart_without_their_colour():
+    """Rule: twelve shapes; each series has one, and the legend writes it."""
+    several = [Line(f"m{n}", [1, 2], [0.1 * n, 0.1 * n + 0.1], n) for n in range(12)]
+
+    root = ElementTree.fromstring(charts.lines("k", "t", several, x_label="x", y_label="y"))
+
+    shapes = set()
+    for group in (one for one in root.iter() if re.match("k-line2d_", one.get("id") or "")):
+        paths = [one for one in group.iter() if one.tag.endswith("path") and one.get("id")]
+        uses = [one for one in group.iter() if one.tag.endswith("use")]
+        if len(uses) == 2:  # ticks have one
+            is_hollow = "fill: var(--paper)" in uses[0].get("style")
+            shapes.add((" ".join(paths[0].get("d").split()), is_hollow))
+    assert len(shapes) == 12
+    assert len(set(charts.GLYPHS)) == 12
+
+
+def dots(text):
+    """How many round marks were drawn: matplotlib places each by <use>."""
+    return len(re.findall(r'<use [^>]*style="fill: var\(--series-1\)', text))

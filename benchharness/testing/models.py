@@ -1,39 +1,17 @@
-"""Doubles for tests: an encoder that needs no model, tiny data sets and tiny real models.
-
-from benchharness.testing import install_doubles, write_beir
-
-install_doubles()                       # in a conftest.py: pytest --bench-model hash
-write_beir(tmp_path, {"d1": "red fox"}, {"q1": "fox"}, {"q1": {"d1": 1}})
-"""
+"""Tiny real models, made in seconds: static, BERT, and a cross-encoder."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import json
-import random
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchharness.errors import UsageError
-from benchharness.models.encoder import Role
-from benchharness.models.registry import register
-from benchharness.models.spec import ModelSpec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
 
-    from benchharness.baseline.record import Baseline
-    from benchharness.evaluation.result import Result
-    from benchharness.evaluation.throughput import RelativeSpeed
-
-_WORD = re.compile(r"\w+")
-_BATCH_TEXTS = 256
 TINY_WORDS = (
     *[
         "the",
@@ -89,166 +67,6 @@ TINY_WORDS = (
         "sings",
     ],
 )
-
-_LEARNABLE = 30
-LEARNABLE_WORDS = tuple(f"{side}{word}" for side in ("old", "new") for word in range(_LEARNABLE))
-
-
-@dataclass(eq=False)
-class HashEncoder:
-    """An encoder that hashes words: quick, exact and the same on every machine.
-
-    A text's vector is the sum of one signed unit vector for each word, at length 1, so that texts
-    rank by shared words. A text without a word has the zero vector. `salt` makes another model.
-    """
-
-    dim: int = 64
-    salt: str = ""
-    spec: str = "hash"
-
-    @property
-    def trainable(self) -> bool:
-        return False
-
-    @property
-    def max_length(self) -> int | None:
-        return None
-
-    @property
-    def fingerprint(self) -> str:
-        return hashlib.sha256(f"hash/1 dim={self.dim} salt={self.salt}".encode()).hexdigest()
-
-    @property
-    def details(self) -> Mapping[str, str]:
-        return {"kind": "test double", "dimension": str(self.dim), "pooling": "sum of words"}
-
-    @property
-    def costs(self) -> Mapping[str, float]:
-        return {"dimension": float(self.dim), "size": 4.0 * self.dim}
-
-    @property
-    def encode_path(self) -> str:
-        return "benchharness.testing"
-
-    def encode(
-        self,
-        texts: Sequence[str],
-        role: Role,  # noqa: ARG002 (both roles are alike)
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The vectors, up to 256 texts at a time and in order; both roles are alike."""
-        import numpy as np
-
-        for start in range(0, len(texts), _BATCH_TEXTS):
-            block = list(texts[start : start + _BATCH_TEXTS])
-            vectors = np.zeros((len(block), self.dim), dtype=np.float64)
-            for row, text in enumerate(block):
-                for word in _words(text):
-                    place, sign = self._place(word)
-                    vectors[row, place] += sign
-            norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-            norms[norms == 0] = 1.0
-            positions = np.arange(start, start + len(block), dtype=np.int64)
-            yield positions, (vectors / norms).astype(np.float32)
-
-    def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        import numpy as np
-
-        return np.array([len(_words(text)) for text in texts], dtype=np.int64)
-
-    def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
-        return self.token_counts(words)
-
-    def _place(self, word: str) -> tuple[int, float]:
-        digest = hashlib.sha256(f"{self.salt}\0{word}".encode()).digest()
-        return int.from_bytes(digest[:8], "little") % self.dim, 1.0 if digest[8] & 1 else -1.0
-
-
-@dataclass(frozen=True)
-class StoredReferences:
-    """What a result is compared with, given beforehand; see `judge.case.References`.
-
-    baselines: (suite, model) -> Baseline. results: (suite, model) -> Result of another system.
-    """
-
-    baselines: Mapping[tuple[str, str], Baseline] = field(default_factory=dict)
-    results: Mapping[tuple[str, str], Result] = field(default_factory=dict)
-    suite: str = "faq"
-    speeds: Mapping[str, RelativeSpeed] = field(default_factory=dict)
-
-    def baseline(self, suite: str, model: str) -> Baseline | None:
-        return self.baselines.get((suite, model))
-
-    def baseline_place(self, suite: str, model: str) -> str:
-        return f"baselines/{suite}/{model}.json"
-
-    def measured(self, model: str) -> Result:
-        return self.guarded(self.suite, model)
-
-    def guarded(self, suite: str, model: str) -> Result:
-        if (suite, model) not in self.results:
-            raise UsageError(f"no result of {model} on {suite}", remedy="give one in `results`")
-        return self.results[suite, model]
-
-    def speed(self, model: str, against: str, limit: float) -> RelativeSpeed:
-        del against, limit
-        return self.speeds[model]
-
-
-def install_doubles() -> None:
-    """Makes the spec `hash` (options `dim` and `salt`) open a `HashEncoder` in this process."""
-    register("hash", _hash_encoder)
-
-
-def write_beir(
-    folder: Path,
-    corpus: Mapping[str, str | tuple[str, str]],
-    queries: Mapping[str, str],
-    qrels: Mapping[str, Mapping[str, int]],
-    *,
-    split: str = "test",
-) -> Path:
-    """The folder, with `corpus.jsonl`, `queries.jsonl` and `qrels/<split>.tsv` in BEIR's format.
-
-    corpus: doc_id -> text, or (title, text). queries: query_id -> text.
-    qrels:  query_id -> doc_id -> relevance. Called again with another split, adds its qrels.
-    """
-    (folder / "qrels").mkdir(parents=True, exist_ok=True)
-    documents = []
-    for doc_id, given in corpus.items():
-        title, text = ("", given) if isinstance(given, str) else given
-        documents.append({"_id": doc_id, "title": title, "text": text})
-    _write_jsonl(folder / "corpus.jsonl", documents)
-    _write_jsonl(
-        folder / "queries.jsonl", [{"_id": name, "text": text} for name, text in queries.items()]
-    )
-    rows = ["query-id\tcorpus-id\tscore"]
-    for query_id, judged in qrels.items():
-        rows += [f"{query_id}\t{doc_id}\t{grade}" for doc_id, grade in judged.items()]
-    (folder / "qrels" / f"{split}.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return folder
-
-
-def write_learnable(folder: Path, *, train: int = 180, test: int = 100) -> Path:
-    """The folder, in BEIR's layout: a task that a random model fails and learns in a second.
-
-    A document holds three words of one language, its query the same three in another. Splits
-    "train" and "test" ask for different documents of one corpus. `LEARNABLE_WORDS` are the words.
-    """
-    total = train + test
-    triples: dict[tuple[int, ...], None] = {}
-    for number in itertools.count():
-        chosen = sorted(random.Random(number).sample(range(_LEARNABLE), 3))  # noqa: S311
-        triples.setdefault(tuple(chosen))
-        if len(triples) == total:
-            break
-    corpus, queries = {}, {}
-    for number, triple in enumerate(triples):
-        corpus[f"d{number:03}"] = " ".join(f"old{word}" for word in triple)
-        queries[f"q{number:03}"] = " ".join(f"new{word}" for word in triple)
-    for split, numbers in (("train", range(train)), ("test", range(train, total))):
-        qrels = {f"q{number:03}": {f"d{number:03}": 1} for number in numbers}
-        write_beir(folder, corpus, queries, qrels, split=split)
-    return folder
 
 
 def tiny_model(
@@ -439,24 +257,3 @@ def _word_level(words: Sequence[str]) -> str:
             "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "[UNK]"},
         }
     )  # fmt: skip
-
-
-def _hash_encoder(spec: ModelSpec) -> HashEncoder:
-    spec.refuse_options(("dim", "salt"))
-    dim = spec.option("dim") or "64"
-    if not dim.isdecimal() or int(dim) < 1:
-        raise UsageError(
-            f"dim={dim!r} is not a whole number of at least 1",
-            where=spec.text,
-            remedy="write hash@dim=64",
-        )
-    return HashEncoder(dim=int(dim), salt=spec.option("salt") or "", spec=spec.text)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
-
-
-def _write_jsonl(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
