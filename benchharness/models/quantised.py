@@ -25,16 +25,18 @@ _BLOCK_ROWS = 65_536
 
 
 class Quantised:
-    """The int8 or binary codes of an encoder's vectors, as vectors whose dot product is the score.
+    """What an index of int8 or binary codes scores by, as vectors whose dot product is the score.
 
-    Both sides of a search are made into codes by sentence-transformers' `quantize_embeddings`, and
-    nothing is scored again by full vectors:
+    The codes are those of sentence-transformers' `quantize_embeddings`; nothing is scored again by
+    full vectors:
 
-    - int8: component by component a whole number from -128 to 127 on the range that it has over
+    - int8: of a document, component by component, one of 256 steps on the range that it has over
       the vectors of `calibration`; what lies outside is clipped. The score is the dot product of
-      the codes, as of an index with int8 vectors and inner product.
-    - binary: 1 where a component is above 0, else -1. The score is dim - 2 * Hamming distance,
-      which ranks as an index of packed bits by Hamming distance does.
+      the query's full vector with the decoded steps (their middles), as faiss' scalar quantiser
+      and others have it. The bare product of the codes would leave out the offsets of the ranges:
+      it loses several points of recall that no index has to lose.
+    - binary: 1 where a component is above 0, else -1, on both sides. The score is
+      dim - 2 * Hamming distance, which ranks as an index of packed bits by Hamming distance does.
 
     A vector of zeros (a text without a token) stays one, so that it still ranks last.
 
@@ -100,15 +102,16 @@ class Quantised:
     def encode(
         self, texts: Sequence[str], role: Role
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """The codes in order, many at a time."""
+        """What the codes stand for, in order, many at a time; of int8 queries the full vectors."""
         import numpy as np
 
         full = self._cache.encode(self._encoder, texts, role)
         for start in range(0, len(full), _BLOCK_ROWS):
             block = np.asarray(full[start : start + _BLOCK_ROWS])
-            codes = self._codes(block)
-            codes[~block.any(axis=1)] = 0.0
-            yield np.arange(start, start + len(block), dtype=np.int64), codes
+            is_full = self.precision == "int8" and role == "query"
+            found = block if is_full else self._decoded(block)
+            found[~block.any(axis=1)] = 0.0
+            yield np.arange(start, start + len(block), dtype=np.int64), found
 
     def token_counts(self, texts: Sequence[str]) -> NDArray[np.int64]:
         return self._encoder.token_counts(texts)
@@ -116,7 +119,7 @@ class Quantised:
     def tokens_per_word(self, words: Sequence[str]) -> NDArray[np.int64]:
         return self._encoder.tokens_per_word(words)
 
-    def _codes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _decoded(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         import numpy as np
         from sentence_transformers.util.quantization import quantize_embeddings
 
@@ -125,7 +128,10 @@ class Quantised:
             quantize_embeddings(vectors, self.precision, ranges=ranges), dtype=np.int8
         )
         if self.precision == "int8":
-            return codes.astype(np.float32)
+            low, high = self._ranges
+            middles: NDArray[np.float32] = codes.astype(np.float32) + np.float32(128.5)
+            found: NDArray[np.float32] = low + middles * ((high - low) / 255)
+            return np.where(high > low, found, low).astype(np.float32)
         # Eight components in a byte, of which 128 was taken.
         packed: NDArray[np.uint8] = codes.view(np.uint8) ^ np.uint8(0x80)
         bits = np.unpackbits(packed, axis=1, count=vectors.shape[1])

@@ -116,8 +116,8 @@ def loss_fact(board: Leaderboard) -> str:
     if not margins:
         return ""
     return (
-        f"pass: by the 90 % interval, less than {format_threshold(margins[0])} is lost; int8 and "
-        "binary search by codes on both sides, and score nothing again by full vectors"
+        f"pass: by the 90 % interval, less than {format_threshold(margins[0])} is lost; int8 "
+        "and binary search by codes, and score nothing again by full vectors"
     )
 
 

@@ -28,6 +28,7 @@ SERIES = 8  # colours that are told apart; more series begin again
 _SHAPES, GLYPHS = ("o", "s", "^", "D", "v", "*"), "●■▲◆▼★○□△◇▽☆"
 _WIDTH = 5.6  # inches of 72 units each: letters stay legible where a phone shrinks it to fit
 _LONGEST_NAME = 32
+_MOST_POINTS = 20  # more on one line would hide it
 # Placeholders: never drawn, replaced by the page's variables.
 _INK, _MUTED, _GRID, _BAND, _GOOD, _BAD, _PAPER = (
     "#a0000a", "#a0000b", "#a0000c", "#a0000d", "#a0000e", "#a0000f", "#a00009",
@@ -56,7 +57,6 @@ _STYLE: dict[str, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "text.parse_math": False,  # a dollar sign in a model's name is a dollar sign
-    "path.simplify": False,
 }
 
 
@@ -136,11 +136,15 @@ def lines(
     ticks: Sequence[tuple[float, str]] = (),
     height: float = 2.6,
 ) -> str:
-    """Lines with a point at each value; ticks: (x, word) in place of the library's own."""
+    """Lines with a point at each value, or at some of very many.
+
+    ticks: (x, word) in place of the library's own.
+    """
     with _figure(key, title, height=height) as (axes, finished):
         for one in series:
+            every = max(1, len(one.xs) // _MOST_POINTS)
             axes.plot(one.xs, one.ys, lw=1.8, ls="--" if one.is_dashed else "-",
-                      **_point(one.color, 4.5))  # fmt: skip
+                      markevery=every, **_point(one.color, 4.5))  # fmt: skip
         if is_log:
             axes.set_xscale("log")
         if ticks:

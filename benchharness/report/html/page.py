@@ -23,7 +23,7 @@ from benchharness.report.leaderboard_text import (
 from benchharness.report.tuning_text import HEAD as TUNING_HEAD
 from benchharness.report.tuning_text import facts_of as tuning_facts
 from benchharness.report.tuning_text import rows_of as tuning_rows
-from benchharness.report.wording import closing_sentence, one_line, status_word
+from benchharness.report.wording import closing_sentence, one_line, plain, status_word
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -99,7 +99,7 @@ def render_page(
 
 def _board(board: Leaderboard) -> dict[str, Any]:
     return {
-        "title": title_of(board),
+        "title": one_line(title_of(board)),
         "tables": [table for table in (worth_of(board), costs_of(board)) if len(table[0]) > 1],
         "losses": losses_of(board),
         "facts": [one_line(fact) for fact in (*facts_of(board), loss_fact(board)) if fact],
@@ -127,9 +127,18 @@ def _environment() -> Environment:
         loader=PackageLoader("benchharness.report.html", _FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _visible(value: object) -> object:
+    """What a template prints, its control characters made visible: HTML has no NUL.
+
+    Markup has passed here before, or is the package's own.
+    """
+    return plain(value) if type(value) is str else value
 
 
 def _text(name: str) -> str:

@@ -148,7 +148,10 @@ def _front(costs: Sequence[float], values: Sequence[float]) -> frozenset[int]:
 
 
 def history_charts(report: Report) -> Iterator[Picture]:
-    """Yields the committed values of each suite over the days, a line for each model."""
+    """Yields the committed values of each suite over the days, a line for each model.
+
+    Commits of one day stand beside one another, in their order.
+    """
     for number, suite in enumerate(report.suites):
         own = [one for one in report.history if one.suite == suite and len(one.points) > 1]
         measure = next((name for one in own for name in one.points[-1].means), "")
@@ -158,14 +161,22 @@ def history_charts(report: Report) -> Iterator[Picture]:
         series = []
         for place, one in enumerate(own):
             points = [point for point in one.points if measure in point.means]
-            xs = [float(days.index(point.day)) for point in points]
+            xs = _places([point.day for point in points], days)
             series.append(Line(one.model, xs, [point.means[measure] for point in points], place))
         step = max(1, len(days) // 6)
         ticks = [(float(place), days[place]) for place in range(0, len(days), step)]
         title = f"{one_line(suite)}: {measure} as committed"
         svg = charts.lines(f"hi{number}", title, series, x_label="day of the commit",
                            y_label=measure, ticks=ticks)  # fmt: skip
-        yield Picture(title, svg, _legend(series))
+        notes = dict.fromkeys(one_line(one.note) for one in own if one.note)
+        yield Picture(title, svg, _legend(series), "; ".join(notes))
+
+
+def _places(own: Sequence[str], days: Sequence[str]) -> list[float]:
+    """Where points stand: the day's number, and a share of the way to the next within a day."""
+    return [
+        days.index(day) + own[:place].count(day) / own.count(day) for place, day in enumerate(own)
+    ]
 
 
 def tuning_charts(tuning: Tuning, number: int) -> Iterator[Picture]:
@@ -195,6 +206,23 @@ def tuning_charts(tuning: Tuning, number: int) -> Iterator[Picture]:
             svg = charts.lines(f"de{number}", title, [line], x_label="epochs", y_label="dev value")
             yield Picture(title, svg)
     yield from _alpha(tuning, number)
+    yield from _dimensions(tuning, number)
+
+
+def _dimensions(tuning: Tuning, number: int) -> Iterator[Picture]:
+    """Yields base and tuned model over the dimensions that vectors are cut to."""
+    cut = sorted(tuning.dimensions.items())
+    if len(cut) > 1:
+        xs = [float(dimension) for dimension, _ in cut]
+        series = [
+            Line("base", xs, [one.base for _, one in cut], 1),
+            Line("tuned", xs, [one.tuned for _, one in cut], 0),
+        ]
+        ticks = [(x, f"{x:,.0f}") for x in xs]
+        title = f"{cut[0][1].measure} with vectors cut to each dimension"
+        svg = charts.lines(f"di{number}", title, series, x_label="dimension",
+                           y_label=cut[0][1].measure, is_log=True, ticks=ticks)  # fmt: skip
+        yield Picture(title, svg, _legend(series))
 
 
 def _alpha(tuning: Tuning, number: int) -> Iterator[Picture]:

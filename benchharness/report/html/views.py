@@ -201,15 +201,13 @@ def matrix(report: Report) -> tuple[list[tuple[str, str]], list[tuple[str, Cells
 def decisions(report: Report) -> Iterator[Decision]:
     for one in report.assessments:
         facts = (tokens_line(one), facts_line(one.result))
-        needed = one.decision.queries_needed
-        more = f"about {format_count(needed)} judged queries would decide" if needed else ""
         yield Decision(
             suite=one_line(one.result.suite),
             model=one_line(one.result.model),
             word=word(one.decision.outcome),
             why=one_line(one.decision.why),
             advice=one_line(one.decision.advice),
-            facts=tuple(one_line(fact) for fact in (more, *facts) if fact),
+            facts=tuple(one_line(fact) for fact in facts if fact),
         )
 
 
