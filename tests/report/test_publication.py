@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
+from benchharness.report.files import PAGE
 from benchharness.report.model import Failure, Report
 from benchharness.report.publication import (
     STEP_SUMMARY_BYTES,
@@ -11,6 +15,7 @@ from benchharness.report.publication import (
     merged,
     publish,
 )
+from benchharness.report.release import Release
 
 REPORT = Report.of((), (Failure("faq", "minilm", "data-error", "empty", "corpus.jsonl"),))
 
@@ -34,6 +39,30 @@ def test_another_folder_is_not_ignored(tmp_path: Path) -> None:
 
     assert written == tmp_path / "results" / "verdict.json"
     assert not list(tmp_path.rglob(".gitignore"))
+
+
+def test_the_page_stands_in_the_folder(tmp_path: Path) -> None:
+    """report.html is there with the verdict, names its version and the release."""
+    publish(REPORT, tmp_path, Release(granted=False, why="1 measurement failed"))
+
+    page = (tmp_path / PAGE).read_text(encoding="utf-8")
+    assert f"benchharness · {version('benchharness')}, 20" in page
+    assert "1 measurement failed" in page
+
+
+def test_where_no_page_can_be_made_no_verdict_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page comes first: a green verdict beside a missing page would be believed."""
+
+    def fails(*_: object, **__: object) -> str:
+        raise RuntimeError
+
+    monkeypatch.setattr("benchharness.report.publication.render_page", fails)
+
+    with pytest.raises(RuntimeError):
+        publish(REPORT, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_step_summary_is_left_alone(tmp_path: Path) -> None:

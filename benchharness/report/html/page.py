@@ -67,7 +67,7 @@ def render_page(
             script_hash=f"sha256-{digest}",
             made=made,
             status=status_word(report),
-            is_good=report.status == "pass" and (release is None or release.granted),
+            tone=_tone(report, release),
             sentence=closing_sentence(report),
             release=release,
             broken=broken,
@@ -95,6 +95,13 @@ def render_page(
             names={"verdict": VERDICT, "changes": CHANGES, "per_query": PER_QUERY},
         )
     )
+
+
+def _tone(report: Report, release: Release | None) -> str:
+    """Green ("good") only where gates were met and nothing was refused; "calm" without a gate."""
+    if report.status != "pass" or (release is not None and not release.granted):
+        return "bad"
+    return "good" if report.verdicts else "calm"
 
 
 def _board(board: Leaderboard) -> dict[str, Any]:

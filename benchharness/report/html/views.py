@@ -220,9 +220,9 @@ def by_suite(found: Iterable[Named]) -> list[tuple[str, list[Named]]]:
 
 
 def comparisons(report: Report) -> list[tuple[str, ...]]:
-    """(suite, model, measure, before → after, difference, outcome, won / lost / tied)."""
+    """(suite / model, measure, before → after, difference, outcome, won / lost / tied)."""
     return [
-        (one_line(verdict.suite), one_line(verdict.model), *comparison_cells(verdict))
+        (f"{one_line(verdict.suite)} / {one_line(verdict.model)}", *comparison_cells(verdict))
         for verdict in report.verdicts
         if verdict.comparison is not None
     ]

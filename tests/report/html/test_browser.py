@@ -1,6 +1,11 @@
 """The page in a real browser: it asks nothing, runs nothing of a corpus, and can be used."""
 
+from dataclasses import replace
+
 import pytest
+
+from benchharness.judge.exhibit import Exhibit, ShownDocument, ShownQuery
+from benchharness.report.model import Report
 
 pytestmark = pytest.mark.slow
 
@@ -8,6 +13,32 @@ SIZES = [(1280, 800), (390, 844)]
 VISIBLE = """(() => {
   const box = document.querySelector(".verdict").getBoundingClientRect();
   return box.height > 0 && box.top >= 0 && box.bottom <= window.innerHeight;
+})()"""
+# Words whose colour is too near that of what lies behind them.
+TOO_FAINT = r"""(() => {
+  const parse = (text) => text.match(/[\d.]+/g).map(Number);
+  const light = (rgb) => rgb.slice(0, 3).map((one) => one / 255)
+    .map((one) => one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, one, place) => sum + one * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (node) => {
+    for (let one = node; one; one = one.parentElement) {
+      const color = parse(getComputedStyle(one).backgroundColor);
+      if (color.length < 4 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const found = new Set();
+  for (const node of document.querySelectorAll("body *")) {
+    const own = [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
+    if (!own || !node.checkVisibility() || node.closest("script, noscript, title, style")) continue;
+    const style = getComputedStyle(node);
+    const ink = node.closest("svg") ? style.fill : style.color;
+    const sides = [light(parse(ink)), light(behind(node))].sort((a, b) => b - a);
+    const contrast = (sides[0] + 0.05) / (sides[1] + 0.05);
+    const name = `${node.tagName}.${node.className.baseVal ?? node.className}`;
+    if (contrast < 4.5) found.add(`${name} ${ink} ${contrast.toFixed(2)}`);
+  }
+  return [...found];
 })()"""
 ROWS = 'document.querySelectorAll("#explorer tbody tr").length'
 
@@ -116,8 +147,78 @@ def test_dark_and_light_are_told_apart(browser, page, whole):
     assert colors[0][1] != colors[1][1]
 
 
-def test_a_picture_can_be_taken(browser, page, whole):
-    """Rule: there is something to see."""
+def test_an_id_is_never_a_name_of_the_script(browser, page, assess):
+    """Rule: documents may be called as what every object of a browser has, and have no text."""
+    names = ("constructor", "toString", "__proto__", "hasOwnProperty")
+    shown = tuple(
+        ShownQuery(name, "", {"recall@10": 0.0}, (ShownDocument(name, 1, 3),), 1, ())
+        for name in names
+    )
+    found = replace(assess(), exhibit=Exhibit(queries=shown))
+    browser.open(page(Report.of([found])))
+
+    assert browser.run(typed("tostring")) == 1
+    relevant = browser.run('document.querySelector("#explorer tbody .relevant").innerText')
+    assert relevant == "toString rank 3"
+    assert browser.run(typed("")) == 4
+    assert browser.log("browser") == []
+
+
+def test_a_text_unfolds(browser, page, whole):
+    """Rule: a document is a <details>, which the keyboard opens too; its text is in it."""
+    opened = """(() => {
+      const one = document.querySelector("#explorer tbody .instead details");
+      const before = one.querySelector("p").checkVisibility();
+      one.querySelector("summary").click();
+      return [before, one.querySelector("p").checkVisibility(), one.querySelector("p").innerText];
+    })()"""
     browser.open(page(whole))
 
-    assert browser.picture().startswith(b"\x89PNG")
+    assert browser.run(opened) == [False, True, "text of q:new.add"]
+
+
+def test_on_paper_everything_is_open(browser, page, whole):
+    """Rule: no controls, no scrolling table, and afterwards closed again what was closed."""
+    closed = 'document.querySelectorAll("details:not([open])").length'
+    fits = """[...document.querySelectorAll(".scroll")].every(
+        (one) => one.scrollHeight <= one.clientHeight + 2)"""
+    browser.open(page(whole))
+    before = browser.run(closed)
+    assert before > 10
+    assert not browser.run(fits)
+
+    browser.run('window.dispatchEvent(new Event("beforeprint"))')
+    assert browser.run(closed) == 0
+    browser.devtools("Emulation.setEmulatedMedia", {"media": "print"})
+    controls = browser.run('getComputedStyle(document.querySelector(".controls")).display')
+    assert (controls, browser.run(fits)) == ("none", True)
+
+    browser.devtools("Emulation.setEmulatedMedia", {"media": ""})
+    browser.run('window.dispatchEvent(new Event("afterprint"))')
+    assert browser.run(closed) == before
+
+
+def test_without_scripts_the_page_says_what_is_missing(browser, page, whole):
+    """Rule: verdict, tables and charts need none; the queries are named as a file."""
+    browser.devtools("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.open(page(whole))
+        tree = browser.devtools("DOMSnapshot.captureSnapshot", {"computedStyles": []})
+    finally:
+        browser.devtools("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    drawn = [
+        tree["strings"][place] for place in tree["documents"][0]["layout"]["text"] if place >= 0
+    ]
+    assert any("1 of 1 gate not passed" in text for text in drawn)
+    assert any("Without scripts this table stays empty" in text for text in drawn)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_can_be_read(browser, page, whole, scheme):
+    """Rule: contrast of 4.5 to 1 or more with what lies behind (WCAG 2.2, 1.4.3)."""
+    feature = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.devtools("Emulation.setEmulatedMedia", {"features": feature})
+    browser.open(page(whole))
+
+    assert browser.run(TOO_FAINT) == []

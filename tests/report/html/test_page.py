@@ -12,9 +12,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from benchharness.data.lint import Finding
 from benchharness.report.html.page import render_page
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import Release
+from benchharness.report.verdict_file import write_report
+from benchharness.report.verdict_reading import read_report
 
 SECTIONS = [
     "results", "gates", "queries", "models", "tuning", "decisions", "curves", "slices", "history",
@@ -152,6 +155,14 @@ def test_a_pass_with_a_refused_release_is_not_green(whole):
     assert 'class="verdict bad"' in page
 
 
+def test_a_pass_without_a_gate_is_not_green(assess):
+    """Rule: nothing was asked of the model, so nothing was met."""
+    page = render_page(Report.of([assess()]))
+
+    assert 'class="verdict calm"' in page
+    assert "no gate" in visible(page)
+
+
 @pytest.mark.parametrize("status", ["fail", "incomplete", "error", "no-suites", "data-error"])
 def test_only_a_pass_is_green(whole, status):
     assert 'class="verdict bad"' in render_page(replace(whole, status=status))
@@ -197,20 +208,80 @@ def test_texts_that_find_no_room_are_counted(whole):
     assert "For want of room" not in render_page(whole)
 
 
-def test_rendering_loads_no_torch(tmp_path):
-    """Rule: a page is made where no model could be."""
+def test_rendering_loads_no_torch(whole, tmp_path):
+    """Rule: a page of everything is made where no model could be."""
+    write_report(whole, tmp_path / "report")
     code = (
         "import sys\n"
+        "from pathlib import Path\n"
         "from benchharness.report.html.page import render_page\n"
-        "from benchharness.report.model import Report\n"
+        "from benchharness.report.verdict_reading import read_report\n"
         "assert 'jinja2' not in sys.modules and 'matplotlib' not in sys.modules\n"
-        "render_page(Report.of([]))\n"
+        "page = render_page(read_report(Path('report')))\n"
         "heavy = {'torch', 'transformers', 'sentence_transformers', 'ranx', 'pandas', 'pyarrow'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "pyplot = {'matplotlib.pyplot'}\n"
+        "print(page.count('<svg'), sorted((heavy | pyplot) & set(sys.modules)))"
     )
 
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
 
-    assert done.stdout.strip() == "[]"
+    charts = render_page(whole).count("<svg")
+    assert charts > 5
+    assert done.stdout.strip() == f"{charts} []"
+
+
+def test_a_stored_report_gives_the_same_page(whole, tmp_path):
+    """Rule: what was published and what is rendered again from its folder do not differ."""
+    write_report(whole, tmp_path / "report")
+
+    assert render_page(read_report(tmp_path / "report")) == render_page(whole)
+
+
+def test_control_characters_are_visible_wherever_they_stand(whole):
+    """Rule: failures, findings, boards, tunings and releases too; HTML has no NUL."""
+    nul = "a\x00b\x1bc"
+    finding = Finding(nul, "warning", nul, nul, nul)
+    (board,), (tuned,) = whole.leaderboards, whole.tunings
+    rows = tuple(replace(one, spec=f"{nul}{place}") for place, one in enumerate(board.standings))
+    page = render_page(
+        replace(
+            whole,
+            assessments=tuple(replace(one, findings=(finding,)) for one in whole.assessments),
+            failures=(Failure(nul, nul, "data-error", nul, nul, nul),),
+            leaderboards=(replace(board, suite=nul, standings=rows, left_out={nul: nul}),),
+            tunings=(replace(tuned, suite=nul, why=nul, advice=nul, note=nul, leaks=(nul,)),),
+            history=tuple(replace(one, model=nul, note=nul) for one in whole.history),
+        ),
+        release=Release(granted=False, why=nul),
+        made=nul,
+    )
+
+    assert not {"\x00", "\x1b"} & set(page)
+    assert page.count("a\\x00b\\x1bc") > 20
+
+
+def test_suites_whose_names_differ_in_case_stay_apart(assess):
+    """Rule: groups are by name, in the order of the report, folded where there are many."""
+    found = [assess(suite=suite, model=f"m{n}") for suite in ("faq", "FAQ") for n in range(7)]
+
+    page = render_page(Report.of(found))
+
+    decisions = page[page.index('id="decisions"') :]
+    assert re.findall(r'<details class="group"><summary><bdi>(\w+)<', decisions) == ["faq", "FAQ"]
+
+
+def test_a_few_decisions_are_not_folded(assess):
+    page = render_page(Report.of([assess(model=f"m{n}") for n in range(3)]))
+
+    assert '<details class="group">' not in page
+
+
+def test_each_suite_stands_in_the_matrix_by_its_own_measure(whole):
+    """Rule: values of the first measure, the gates beside them, a dash where nothing is."""
+    page = visible(render_page(whole))
+
+    matrix = page[page.index("All suites") : page.index("faq 1,000 queries")]
+    assert "faq recall@10 prose recall@10" in matrix
+    assert "minilm 0.6790 REGRESSED 0.8500 no gate bm25 \u2013 0.7000 no gate" in matrix
