@@ -31,7 +31,8 @@ class Standing:
     value, ci95: of the measure, as in its Estimate.
     to_best:    value minus that of the best row; 0 for the best itself.
     p, p_holm:  two-sided p-value of the paired difference to the best (seeded sign flips), and
-                after Holm over all pairs of rows; None for the best itself.
+                after Holm over all pairs of models, and of variants those with the best; None for
+                the best itself.
     is_best, is_tied: the best row, and rows that are not distinguishable from it at 0.05 by p_holm.
     dimension:  components of a vector; None for systems without vectors.
     bytes_per_vector: of the index; None likewise.
@@ -88,5 +89,12 @@ class Leaderboard:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of rows there are, over which p-values are adjusted."""
-        return len(self.standings) * (len(self.standings) - 1) // 2
+        """How many pairs are compared, over which p-values are adjusted.
+
+        Those of models with one another, and those of the best row with each variant.
+        """
+        full = sum(row.loss is None for row in self.standings)
+        models = full * (full - 1) // 2
+        if not self.standings or self.standings[0].loss is None:
+            return models + len(self.standings) - full
+        return models + len(self.standings) - 1

@@ -60,15 +60,23 @@ def pairwise_p(
     return found
 
 
-def holm_over_pairs(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The symmetric p-values of all pairs, adjusted for the number of pairs; [m, m].
+def holm_over_pairs(
+    p_values: NDArray[np.float64], family: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """The symmetric p-values, adjusted for the number of pairs; [m, m].
 
-    Any pair may be looked at afterwards, that of the best and the second too, although the data
-    chose it: the chance that one of equal systems is called different stays below alpha.
+    family: [m, m] symmetric, the pairs that are compared (default: all); the others have 1.
+
+    Any pair of the family may be looked at afterwards, that of the best and the second too,
+    although the data chose it: the chance that one of equal systems is called different stays
+    below alpha.
     """
     import numpy as np
 
     first, second = np.triu_indices(len(p_values), 1)
+    if family is not None:
+        compared = family[first, second]
+        first, second = first[compared], second[compared]
     adjusted = np.ones_like(p_values)
     adjusted[first, second] = holm(p_values[first, second].tolist())
     adjusted[second, first] = adjusted[first, second]

@@ -95,10 +95,12 @@ def facts_of(board: Leaderboard) -> Iterator[str]:
     """Yields what the marks mean, and who has no row, a sentence each."""
     if board.pairs:
         queries = format_count(board.n, "query", "queries")
-        over = f"all {format_count(board.pairs)} pairs" if board.pairs > 1 else "the one pair"
+        over = f"all {format_count(board.pairs)} pairs of rows" if board.pairs > 1 else "one pair"
+        if any(row.loss is not None for row in board.standings):
+            over = f"{format_count(board.pairs)} pairs, of variants those with the best"
         yield (
             f"tied: not distinguishable from the best at {ALPHA:g} on {queries} "
-            f"(paired sign flips, two-sided, Holm over {over} of rows)"
+            f"(paired sign flips, two-sided, Holm over {over})"
         )
         if any(row.is_on_front for row in board.standings):
             yield f"{FRONT}: a better row has larger vectors, a smaller one a lower value"

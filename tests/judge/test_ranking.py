@@ -76,6 +76,35 @@ def test_a_row_is_tied_where_only_holm_keeps_it(entrant):
     assert second.is_tied
 
 
+def test_variants_are_compared_with_the_best_alone(entrant):
+    """Rule: what a dozen variants lose is not hidden by the pairs among them; by hand.
+
+    8 losses and no gain have p = 2/256. Among all pairs of 14 rows that would be adjusted beyond
+    0.05; here there are 13 comparisons, 12 of which are clearer.
+    """
+    entrants = [entrant("full", 150), entrant("near", 142, of="full")]
+    entrants += [entrant(f"v{n:02}", 100 - n, of="full") for n in range(12)]
+
+    board = leaderboard(entrants, "recall@10")
+
+    near = board.standings[1]
+    assert near.spec == "near"
+    assert near.p == pytest.approx(2 / 256)
+    assert near.p_holm == pytest.approx(2 / 256)
+    assert not near.is_tied
+    assert board.pairs == 13
+
+
+def test_models_are_compared_with_one_another_and_a_variant_that_is_best_with_all(entrant):
+    """Rule: 3 pairs of models, and 4 or 1 with the variant."""
+    models = [entrant("a", 150), entrant("b", 140), entrant("c", 130)]
+
+    below = leaderboard([*models, entrant("a, int8", 149, of="a")], "recall@10")
+    above = leaderboard([*models, entrant("a, int8", 151, of="a")], "recall@10")
+
+    assert (below.pairs, above.pairs) == (4, 6)
+
+
 def test_costs_are_those_that_are_known(entrant):
     """Rule: 4 bytes a component unless the system says another number; bm25 has none."""
     full, codes, bm25 = leaderboard(

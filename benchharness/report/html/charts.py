@@ -138,7 +138,7 @@ def lines(
 ) -> str:
     """Lines with a point at each value, or at some of very many.
 
-    ticks: (x, word) in place of the library's own.
+    ticks: (x, word) in place of the library's own; a logarithmic axis needs them.
     """
     with _figure(key, title, height=height) as (axes, finished):
         for one in series:
@@ -168,6 +168,9 @@ def spots(key: str, title: str, points: Sequence[Spot], *, x_label: str, y_label
         xs = [one.x for one in points]
         if min(xs) > 0 and max(xs) > 8 * min(xs):
             axes.set_xscale("log")
+            ticks = _steps(min(xs), max(xs))
+            axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+            axes.minorticks_off()
         axes.margins(0.1)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
@@ -245,6 +248,17 @@ def _point(number: int, size: float) -> dict[str, Any]:
         "color": color, "marker": _SHAPES[number % len(_SHAPES)], "ms": wide, "mec": color,
         "mew": 1.4, "mfc": _PAPER if is_hollow else color,
     }  # fmt: skip
+
+
+def _steps(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from low to high; of a wide range the powers alone.
+
+    The library would write powers as formulas, which names must not be.
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    factors = (1, 2, 5) if high < 200 * low else (1,)
+    every = [factor * 10.0**power for power in powers for factor in factors]
+    return [tick for tick in every if low <= tick <= high]
 
 
 def _color(number: int) -> str:

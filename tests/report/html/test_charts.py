@@ -81,6 +81,29 @@ def test_names_are_literal(name):
     assert root[0].text == name
 
 
+@pytest.mark.parametrize(("xs", "ticks"), [
+    ([64, 256, 4_096], ["100", "200", "500", "1,000", "2,000"]),
+    ([8, 64_000], ["10", "100", "1,000", "10,000"]),
+    ([0.02, 0.9], ["0.02", "0.05", "0.1", "0.2", "0.5"]),
+    ([100, 300], ["100", "150", "200", "250", "300"]),
+])  # fmt: skip
+def test_costs_are_written_as_numbers(xs, ticks):
+    """Rule: no formula stands on an axis: they are not read as such, for the sake of names."""
+    points = [Spot(f"m{n}", float(x), 0.5, n) for n, x in enumerate(xs)]
+
+    root = ElementTree.fromstring(charts.spots("k", "t", points, x_label="x", y_label="y"))
+
+    below = [
+        "".join(one.itertext())
+        for group in root.iter()
+        if re.fullmatch("k-xtick_\\d+", group.get("id") or "")
+        for one in group.iter()
+        if one.tag.endswith("text")
+    ]
+    assert [word for word in below if word] == ticks
+    assert "$" not in "".join(root.itertext())
+
+
 def test_control_characters_are_made_visible():
     """Rule: XML has no NUL."""
     root = ElementTree.fromstring(charts.whiskers("k", "t\x00", [whisker("a\x00b\nc")]))
