@@ -104,6 +104,7 @@ def rank(arguments: argparse.Namespace, models: Sequence[str], margin: float) ->
     """
     from benchharness.judge.bench import Bench
     from benchharness.judge.policy import Policy
+    from benchharness.report.verdict_file import remove_verdict
 
     variants = Variants.of(arguments.matryoshka, arguments.precision)
     tasks = [
@@ -111,6 +112,8 @@ def rank(arguments: argparse.Namespace, models: Sequence[str], margin: float) ->
         for task in tasks_of(arguments, models=models)
     ]
     folder = None if arguments.out is None else Path(arguments.out)
+    if folder is not None:
+        remove_verdict(folder)
     with progress(quiet=arguments.quiet) as listener:
         bench = Bench(listener=listener)
         for task in tasks:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchharness.judge.verdict import Change, Verdict
 
 QUERIES = 50  # shown of each suite and model: the most changed, then the worst
+_WON = 15  # of them at most where as many were lost
 LETTERS = 300  # of a text
 _RELEVANT, _RETRIEVED, _MOVED = 3, 3, 3  # documents named of a query
 _CUTS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
@@ -109,20 +110,30 @@ def cut(text: str) -> str:
 
 
 def _chosen(result: Result, changes: Iterable[Change]) -> list[int]:
-    """Rows of the queries to show: by how much they changed, then by their value, then by id."""
+    """Rows of the queries to show: by how much they changed, then by their value, then by id.
+
+    Some places are kept for queries that were won, or a model that lost many would hide them.
+    """
     moved: dict[str, float] = {}
     for change in changes:
-        gap = abs(change.after - change.before)
-        moved[change.query_id] = max(moved.get(change.query_id, 0.0), gap)
+        gap = change.after - change.before
+        if abs(gap) > abs(moved.get(change.query_id, 0.0)):
+            moved[change.query_id] = gap
     first = next(iter(result.values.values()), None)
     if first is None:
         return []
 
     def rank(row: int) -> tuple[float, float, str]:
         name, value = result.query_ids[row], float(first[row])
-        return -moved.get(name, 0.0), value if math.isfinite(value) else -math.inf, name
+        gap = abs(moved.get(name, 0.0))
+        return -gap, value if math.isfinite(value) else -math.inf, name
 
-    return sorted(range(len(result.query_ids)), key=rank)[:QUERIES]
+    rows = sorted(range(len(result.query_ids)), key=rank)
+    won = [row for row in rows if moved.get(result.query_ids[row], 0.0) > 0]
+    others = [row for row in rows if moved.get(result.query_ids[row], 0.0) <= 0]
+    lost = sum(result.query_ids[row] in moved for row in others)
+    kept = won[: max(_WON, QUERIES - lost)]
+    return sorted([*kept, *others[: QUERIES - len(kept)]][:QUERIES], key=rank)
 
 
 def _grades(dataset: Dataset, query_ids: set[str]) -> Mapping[str, Mapping[str, int]]:

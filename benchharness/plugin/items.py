@@ -257,18 +257,23 @@ def note_deselected(items: Iterable[pytest.Item]) -> None:
 
 
 def announce(session: pytest.Session) -> None:
-    """Tell the controller what this session will run, and take an older verdict away."""
+    """Tell the controller what this session will run, and take an older verdict away.
+
+    Where everything was deselected there is nothing to tell, and the older verdict goes too.
+    """
     items = [item for item in session.items if isinstance(item, BenchItem)]
-    if not items:
-        return
-    bench = bench_session(session.config)
-    named = tuple((i.identity["suite"], i.identity["model"], i.identity["gate"]) for i in items)
     deselected = session.config.stash.get(_DESELECTED, 0)
-    places = {one.suite.name: (str(one.path), one.line) for one in bench.suites}
-    Collected(named, deselected, bench.unbound_gates(), places).write(bench.folder)
+    if not items and not deselected:
+        return
     from benchharness.report.verdict_file import remove_verdict
 
+    bench = bench_session(session.config)
     remove_verdict(bench.options.report)
+    if not items:
+        return
+    named = tuple((i.identity["suite"], i.identity["model"], i.identity["gate"]) for i in items)
+    places = {one.suite.name: (str(one.path), one.line) for one in bench.suites}
+    Collected(named, deselected, bench.unbound_gates(), places).write(bench.folder)
 
 
 def unresolved_margins(config: pytest.Config) -> list[str]:

@@ -103,7 +103,7 @@ def facts_of(board: Leaderboard) -> Iterator[str]:
             f"(paired sign flips, two-sided, Holm over {over})"
         )
         if any(row.is_on_front for row in board.standings):
-            yield f"{FRONT}: a better row has larger vectors, a smaller one a lower value"
+            yield f"{FRONT}: of rows with vectors, none is as good and smaller"
     full = (row for row in board.standings if row.loss is None)
     reference = next((row.spec for row in full if row.speed == 1.0), "")
     if reference:

@@ -6,6 +6,7 @@ that a folder is either whole or refused.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -83,6 +84,10 @@ def write_report(
             write_atomically(folder / PAGE, [page])
         write_atomically(folder / VERDICT, [verdict_text(report, files, release)])
     except OSError as error:
+        # A page or summary without a verdict beside it would speak for a run that has none.
+        with contextlib.suppress(OSError):
+            for name in (PAGE, SUMMARY):
+                (folder / name).unlink(missing_ok=True)
         raise UsageError(
             f"the report cannot be written: {error.strerror}",
             where=str(error.filename or folder),
@@ -95,19 +100,16 @@ def remove_verdict(folder: Path) -> None:
     """Nothing; afterwards the folder tells nothing of an earlier session.
 
     Called when a session starts, so that one that crashes never leaves an older, green verdict.
-    Removes verdict.json first, then what it names; other files stay. Raises UsageError.
+    Removes verdict.json first, then what people read, then what it names; other files stay.
+    Raises UsageError.
     """
     try:
         try:
             text = (folder / VERDICT).read_text("utf-8")
-        except FileNotFoundError:
-            return
-        except UnicodeDecodeError:
+        except (FileNotFoundError, UnicodeDecodeError):
             text = ""
-        (folder / VERDICT).unlink(missing_ok=True)
-        for name in _named_runs(text):
-            (folder / RUNS / name).unlink(missing_ok=True)
-        for name in (PER_QUERY, CHANGES, EXHIBITS, SUMMARY, PAGE):
+        runs = [f"{RUNS}/{name}" for name in _named_runs(text)]
+        for name in (VERDICT, PAGE, SUMMARY, *runs, PER_QUERY, CHANGES, EXHIBITS):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(

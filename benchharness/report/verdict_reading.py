@@ -154,7 +154,7 @@ def _report(
     changes: Mapping[Key, Changes],
     exhibits: Mapping[Pair, Exhibit],
 ) -> Report:
-    return Report(
+    found = Report(
         assessments=tuple(
             _read_result(row, answers, changes, exhibits) for row in content["results"]
         ),
@@ -165,6 +165,12 @@ def _report(
         leaderboards=_read_rows(content.get("leaderboards", ()), Leaderboard),
         history=_read_rows(content.get("history", ()), History),
     )
+    failed = [verdict.gate for verdict in found.verdicts if verdict.failed]
+    if found.status in ("pass", "incomplete") and failed:
+        raise ValueError(f"its status is {found.status}, and {failed[0]} failed")
+    if content["complete"] is not found.complete:
+        raise ValueError(f"it says complete: {content['complete']}, which its results are not")
+    return found
 
 
 def _read_rows(rows: Iterable[Mapping[str, Any]], noun: type[T]) -> tuple[T, ...]:

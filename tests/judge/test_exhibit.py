@@ -98,6 +98,28 @@ def test_what_changed_most_comes_before_the_worst(result):
     assert [one.query_id for one in shown][:2] == ["q1", "q0"]
 
 
+@pytest.mark.parametrize(
+    ("lost", "won", "shown"),
+    [(60, 20, (35, 15)), (60, 3, (47, 3)), (10, 60, (10, 40)), (5, 5, (5, 5))],
+)
+def test_what_was_lost_does_not_hide_what_was_won(lost, won, shown):
+    """Rule: 15 of the 50 places are for queries that were won, and more where fewer were lost."""
+    count = lost + won + 60
+    queries = {f"q{row:03}": f"word{row}" for row in range(count)}
+    data = make(queries, {name: {"d1": 1} for name in queries})
+    names = sorted(queries)
+    changes = [Change(name, 1.0, 0.0) for name in names[:lost]]
+    changes += [Change(name, 0.2, 0.9) for name in names[lost : lost + won]]
+
+    found = [
+        one.query_id for one in exhibit_of(data, measured(data), [verdict_of(*changes)]).queries
+    ]
+
+    assert len(found) == QUERIES
+    assert len(set(found) & set(names[:lost])) == shown[0]
+    assert len(set(found) & set(names[lost : lost + won])) == shown[1]
+
+
 def test_at_most_50_queries_are_shown():
     queries = {f"q{row:03}": "word0" for row in range(QUERIES + 7)}
     data = make(queries, {name: {"d0": 1} for name in queries})

@@ -113,7 +113,7 @@ def test_every_mark_is_explained():
     assert facts == [
         "tied: not distinguishable from the best at 0.05 on 500 queries (paired sign flips, "
         "two-sided, Holm over 4 pairs, of variants those with the best)",
-        "front: a better row has larger vectors, a smaller one a lower value",
+        "front: of rows with vectors, none is as good and smaller",
         "speed: documents a second relative to minilm, encoded in turns in this run",
         "odd has no row: it was measured on other queries",
     ]

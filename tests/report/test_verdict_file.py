@@ -15,6 +15,7 @@ from benchharness.evaluation.result import QueryFacts
 from benchharness.files import write_atomically
 from benchharness.gate import Gate, Waiver
 from benchharness.judge.verdict import MET, Comparison, Moved
+from benchharness.report import verdict_file
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import release_of
 from benchharness.report.verdict_file import (
@@ -331,6 +332,36 @@ def test_removing_nothing_is_no_error(tmp_path):
     remove_verdict(tmp_path / "missing")
 
     assert not (tmp_path / "missing").exists()
+
+
+def test_what_people_read_goes_without_a_verdict_too(report, tmp_path):
+    """A page or summary that a crash left alone would speak for the next session."""
+    write_report(report, tmp_path, page="<title>pass</title>")
+    (tmp_path / "verdict.json").unlink()
+
+    remove_verdict(tmp_path)
+
+    assert not {"report.html", "summary.md", "per_query.jsonl"} & {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+def test_a_report_that_cannot_be_finished_leaves_no_page(report, tmp_path, monkeypatch):
+    """A full disk between the page and the verdict: nothing green stays."""
+    whole = verdict_file.write_atomically
+
+    def full(path, lines):
+        if path.name == "verdict.json":
+            raise OSError(28, "No space left on device", str(path))
+        return whole(path, lines)
+
+    monkeypatch.setattr(verdict_file, "write_atomically", full)
+
+    with pytest.raises(UsageError, match="No space left"):
+        write_report(report, tmp_path, page="<title>pass</title>")
+
+    assert not (tmp_path / "report.html").exists()
+    assert not (tmp_path / "summary.md").exists()
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,20 @@ def test_a_folder_without_a_whole_verdict_is_refused_with_one_message(text, tmp_
         assert refused.value.remedy
 
 
+@pytest.mark.parametrize(
+    "change", [{"status": "pass"}, {"status": "incomplete"}, {"complete": False}]
+)
+def test_a_verdict_that_contradicts_itself_is_refused(assess, change, tmp_path):
+    """Rule: no green page is made of a file that says pass beside a failed gate."""
+    write_report(Report.of([assess(gates=[Gate.floor("recall@10", 0.9)])]), tmp_path)
+    content = json.loads((tmp_path / "verdict.json").read_text())
+    assert content["status"] == "fail"
+    (tmp_path / "verdict.json").write_text(json.dumps(content | change))
+
+    with pytest.raises(DataError, match="cannot be used: ValueError: it"):
+        read_report(tmp_path)
+
+
 def test_a_release_that_says_nothing_is_refused(kinds, tmp_path):
     write_report(kinds["plain"], tmp_path)
     content = json.loads((tmp_path / VERDICT).read_text(encoding="utf-8"))
