@@ -11,7 +11,7 @@ from pathlib import Path
 def write_atomically(path: Path, lines: Iterable[str]) -> str:
     r"""sha256 (hex) of the file, which holds the lines or, after a crash, what it held before.
 
-    `lines` bring their own line ends. UTF-8 with "\n" on every system.
+    `lines` bring their own line ends. UTF-8 with "\n" on every system. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")

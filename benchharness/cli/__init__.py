@@ -9,16 +9,19 @@ Only argparse is imported here: `benchharness --help` starts as fast as Python d
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from benchharness.cli.arguments import parser
-from benchharness.errors import BenchError
+from benchharness.errors import BenchError, UsageError
 
 PASS, GATE_FAILED, WRONG_INPUT, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 3, 130
 NOTHING_COMPARABLE, INCONCLUSIVE = 4, 10
+# A full disk and its like are no defects.
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 # What a shell reports of a program that wrote into a closed pipe (128 + SIGPIPE).
 PIPE_CLOSED = 141
 
@@ -38,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; every finished embedding is kept in the cache\n")
         return INTERRUPTED
-    except Exception:  # the outermost boundary: a defect keeps its traceback and gets its own code
+    except Exception as error:  # the outermost boundary: a defect keeps its traceback, own code
+        if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+            return _refuse(_unwritable(error), as_json=arguments.json)
         import traceback
 
         traceback.print_exc()
@@ -54,6 +59,14 @@ def _run(arguments: argparse.Namespace) -> int:
         import_module(f"benchharness.cli.{module}"), function
     )
     return run(arguments)
+
+
+def _unwritable(error: OSError) -> BenchError:
+    return UsageError(
+        f"this cannot be written: {error.strerror}",
+        where=str(error.filename or ""),
+        remedy="make room, or name a place that can be written to, and type the command again",
+    )
 
 
 def _refuse(error: BenchError, *, as_json: bool) -> int:

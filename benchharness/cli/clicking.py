@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.cli.output import progress, table_lines, write, write_json
+from benchharness.cli.pairing import pairs_file
 from benchharness.cli.task import SUITES, Task, tasks_of
 from benchharness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from benchharness.data.dataset import Dataset
     from benchharness.pairs.clicks.mining import Report, Split
     from benchharness.pairs.clicks.settings import Settings
     from benchharness.pairs.clicks.writing import Written
@@ -37,17 +39,23 @@ def clicks(arguments: argparse.Namespace) -> int:
     """0; a log that cannot be used raises."""
     from benchharness.data.load import load
     from benchharness.pairs.clicks.mining import mine
-    from benchharness.pairs.clicks.writing import report_content, write_mined
+    from benchharness.pairs.clicks.writing import (
+        check_later,
+        later_folder,
+        report_content,
+        write_mined,
+    )
 
     settings = _settings(arguments)
-    out, later_out = Path(arguments.out), arguments.later_out
-    if out.is_dir():
-        raise UsageError(f"--out {out} is a folder", remedy=f"--out {out / 'clicks.jsonl'}")
+    out = pairs_file(arguments.out, arguments.log)
+    later = Path(arguments.later_out) if arguments.later_out else None
+    is_split = settings.split_at is not None or settings.later is not None
+    check_later(later or later_folder(out), is_split=is_split)
     task = _task(arguments)
     with progress(quiet=arguments.quiet) as listener:
-        corpus = load(task.suite.dataset, task.base).corpus
-        mined = mine(Path(arguments.log), corpus, settings, listener)
-    later = Path(later_out) if later_out else None
+        data = load(task.suite.dataset, task.base)
+        held = set() if arguments.with_test_queries else _test_queries(arguments, data)
+        mined = mine(Path(arguments.log), data.corpus, settings, listener, held=held)
     written = write_mined(mined, out, _corpus(task), later=later, suites=SUITES)
     if arguments.json:
         write_json(report_content(mined.report, written))
@@ -55,6 +63,16 @@ def clicks(arguments: argparse.Namespace) -> int:
     for line in _lines(mined.report, written):
         write(line)
     return 0
+
+
+def _test_queries(arguments: argparse.Namespace, data: Dataset) -> set[int]:
+    """Keys of the texts of a suite's judged queries: they are the test, and not trained on."""
+    from benchharness.data.similarity import text_key
+
+    if arguments.suite is None:
+        return set()
+    judged = set(data.qrels.query_ids)
+    return {text_key(text) for query_id, text in data.queries.items() if query_id in judged}
 
 
 def _task(arguments: argparse.Namespace) -> Task:
@@ -168,6 +186,11 @@ def _lines(report: Report, written: Written) -> Iterator[str]:
         f"{format_count(report.documents, 'document')}; no negatives: what was not clicked may "
         "not have been looked at"
     )
+    if report.test_pairs:
+        yield (
+            f"  left out: {format_count(report.test_pairs, 'pair')} of "
+            f"{format_count(report.test_queries, 'query', 'queries')} that the suite tests with"
+        )
     share = math.floor(1000 * report.kept_of_raw + 1e-9) / 10
     yield f"  {share:g} % of as many pairs of the highest raw click-through are among them"
     if report.split is not None:

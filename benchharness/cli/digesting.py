@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from benchharness.cli import PASS
 from benchharness.cli.output import progress, tell, write, write_json
-from benchharness.cli.spending import check_llm, estimate_line, limits_of, need_limit
+from benchharness.cli.spending import (
+    check_llm,
+    estimate_line,
+    limits_of,
+    need_limit,
+    stopping_cleanly,
+)
 from benchharness.errors import DataError, LLMError
 
 if TYPE_CHECKING:
@@ -22,6 +28,10 @@ if TYPE_CHECKING:
 # Answers that were paid for, by language model; asking again about the same texts costs nothing.
 JOURNAL = "digest-{}.answers.jsonl"
 _SENT_AT_ONCE = 4
+_AGAIN = (
+    "after a limit type the same command with a higher one; to ask once more about what was "
+    "refused or cut off, remove that file"
+)
 
 
 def digest(arguments: argparse.Namespace) -> int:
@@ -35,17 +45,23 @@ def digest(arguments: argparse.Namespace) -> int:
     check_llm(model)
     requests = [request for _, _, request in cases]
     found = estimate(requests, model, schema(), limits.price)
-    tell(estimate_line(found))
     if arguments.dry_run:
+        if arguments.json:
+            write_json({"dry_run": True, "estimate": asdict(found)})
+        else:
+            write(estimate_line(found))
         return PASS
+    tell(estimate_line(found))
     need_limit(limits, found, _most(requests))
-    digests = _asked(arguments, cases, model, limits)
+    digests, why = _asked(arguments, cases, model, limits)
     if arguments.json:
         write_json([asdict(one) for one in digests])
-        return PASS
-    for one in digests:
-        for line in digest_lines(one):
-            write(line)
+    else:
+        for one in digests:
+            for line in digest_lines(one):
+                write(line)
+    if why:
+        raise LLMError(why, where=arguments.run, remedy=_AGAIN)
     return PASS
 
 
@@ -81,7 +97,8 @@ def _asked(
     cases: list[tuple[Verdict, tuple[Change, ...], Request]],
     model: LanguageModel,
     limits: Limits,
-) -> list[Digest]:
+) -> tuple[list[Digest], str]:
+    """(the digests that there are, why others are missing)."""
     from benchharness.llm.asking import ask_all
     from benchharness.llm.journal import Journal
     from benchharness.report.digest import digest_of, schema
@@ -90,7 +107,9 @@ def _asked(
     place = Path(arguments.run) / JOURNAL.format(digest)
     requests = [request for _, _, request in cases]
     found: list[Digest] = []
+    missing = ""
     with (
+        stopping_cleanly(),
         progress(quiet=arguments.quiet) as listener,
         Journal(place, {"kind": "digest", "llm": model.spec}) as journal,
     ):
@@ -105,8 +124,5 @@ def _asked(
             elif answer is not None:
                 where = f"{verdict.suite} / {verdict.model}, {verdict.gate}"
                 tell(f"{where}: {answer.outcome} {answer.detail}".rstrip())
-    if asked.stopped:
-        raise LLMError(asked.stopped, remedy="type the same command with a higher limit")
-    if not found:
-        raise LLMError("no comparison got an answer", where=str(place), remedy="ask again later")
-    return found
+                missing = f"a comparison has no digest; its answer stays in {place}"
+    return found, asked.stopped or missing

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchharness.cli import PASS
 from benchharness.cli.output import progress, table_lines, tell, write, write_json
-from benchharness.cli.spending import check_llm, limits_of
+from benchharness.cli.spending import check_llm, limits_of, stopping_cleanly
 from benchharness.cli.task import Task, check_specs, suite_tasks
 from benchharness.errors import DataError, UsageError
 
@@ -51,7 +51,7 @@ def generate(arguments: argparse.Namespace) -> int:
         return PASS
     wish.need_limits(plan)
     try:
-        with progress(quiet=arguments.quiet) as listener:
+        with stopping_cleanly(), progress(quiet=arguments.quiet) as listener:
             written = _written(arguments, wish, plan, listener)
     except KeyboardInterrupt:
         sys.stderr.write(f"\nevery answer is kept; {_AGAIN}")

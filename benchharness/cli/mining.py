@@ -34,7 +34,7 @@ def mine(arguments: argparse.Namespace) -> int:
     from benchharness.pairs.pair import read_pairs
 
     need_task(arguments)
-    out = pairs_file(arguments.out)
+    out = pairs_file(arguments.out)  # the pairs themselves may be meant
     task = one_task(arguments)
     setting = _Setting.of(arguments, task)
     pairs = read_pairs(Path(arguments.pairs))

@@ -104,9 +104,17 @@ def one_task(arguments: argparse.Namespace) -> Task:
     return tasks[0]
 
 
-def pairs_file(name: str) -> Path:
-    """Where pairs are written. Raises UsageError for a compressed file or a folder."""
+def pairs_file(name: str, *inputs: str) -> Path:
+    """Where pairs are written.
+
+    Raises UsageError for a compressed file, a folder, one of the inputs, and a file that is there
+    and holds something else than pairs: a corpus, queries, a log.
+    """
     path = Path(name)
+    if any(path.resolve() == Path(one).resolve() for one in inputs):
+        raise UsageError(
+            "this file is read, and would be overwritten", where=name, remedy="name another --out"
+        )
     if path.suffix in COMPRESSED:
         raise UsageError(
             "files of pairs are written uncompressed",
@@ -114,7 +122,22 @@ def pairs_file(name: str) -> Path:
         )  # fmt: skip
     if path.is_dir():
         raise UsageError("this is a folder", where=name, remedy=f"name a file: {name}/pairs.jsonl")
+    if path.is_file() and path.stat().st_size and not _holds_pairs(path):
+        raise UsageError(
+            "this file is there, and holds no pairs", where=name,
+            remedy="name another --out, or move the file away",
+        )  # fmt: skip
     return path
+
+
+def _holds_pairs(path: Path) -> bool:
+    from benchharness.errors import DataError
+    from benchharness.pairs.pair import numbered_pairs
+
+    try:
+        return next(numbered_pairs(path), None) is not None
+    except DataError:
+        return False
 
 
 def _tests(suites: Sequence[str], listener: Listener) -> list[Dataset]:

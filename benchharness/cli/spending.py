@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from benchharness.cli.output import tell
@@ -13,6 +17,24 @@ from benchharness.judge.numbers import format_count
 if TYPE_CHECKING:
     from benchharness.llm.model import LanguageModel, Usage
     from benchharness.llm.spending import Estimate, Limits
+
+
+@contextmanager
+def stopping_cleanly() -> Iterator[None]:
+    """SIGTERM and SIGHUP stop as Ctrl-C does: what is in flight was paid for, and is kept."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # Handlers are the main thread's alone; elsewhere nothing would be delivered here.
+    is_main = threading.current_thread() is threading.main_thread()
+    names = [name for name in ("SIGTERM", "SIGHUP") if is_main and hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def limits_of(arguments: argparse.Namespace) -> Limits:

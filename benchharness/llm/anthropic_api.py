@@ -279,10 +279,12 @@ class AnthropicModel:
     def _unusable(self, error: Exception) -> LLMError:
         """The LLMError of whatever a call has raised; what is no error of the SDK is raised."""
         import anthropic
+        import httpx2
 
         if isinstance(error, LLMError):
             return error
-        if isinstance(error, anthropic.APIConnectionError):
+        # Results are read as they come: a transfer that breaks off is the HTTP library's error.
+        if isinstance(error, anthropic.APIConnectionError | httpx2.HTTPError):
             return LLMError(
                 f"the service cannot be reached: {self._words(error)}",
                 where=self._url(),

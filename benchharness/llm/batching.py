@@ -47,6 +47,7 @@ _TRIES = 3
 _WORTHWHILE = 1 / 20
 # How often in a row the service may refuse or lose a batch.
 _PATIENCE = 5
+_READINGS = 3  # of the results of a batch, where rows are missing
 # A batch may be older than its intent by this much, by the service's clock.
 _CLOCKS = timedelta(hours=24)
 
@@ -271,15 +272,40 @@ class _Run:
     def _collect(self, sending: Sending) -> None:
         missing = set(sending.keys)
         paid = Usage()
-        for answer in self.model.results(sending.batch_id, self.schema):
-            missing.discard(answer.key)
-            paid += self._keep(answer)
-        for key in sorted(missing):
-            self._keep(Answer(key, "failed", detail="the batch has no row for it"))
+        for attempt in range(_READINGS):
+            paid += self._read(sending, missing, is_last=attempt + 1 == _READINGS)
+            if not missing:
+                break
+            time.sleep(min(self.poll_seconds, 2.0**attempt))
+        if missing:
+            # Its rows are paid for: the batch stays open in the log, and nothing is sent again.
+            raise LLMError(
+                f"batch {sending.batch_id} gave {len(sending.keys) - len(missing):,} of "
+                f"{len(sending.keys):,} results, read {_READINGS} times",
+                where=self.model.spec,
+                remedy="type the same command again later: it reads the batch, and sends nothing "
+                "twice",
+            )
         self.log.done(sending)
         self.meter.settle(sending.worst, paid, batch=True)
         self.open.remove(sending)
         self.open_keys.difference_update(sending.keys)
+
+    def _read(self, sending: Sending, missing: set[str], *, is_last: bool) -> Usage:
+        """What the rows have cost that were not read before; they are taken out of `missing`.
+
+        A transfer that breaks off is no reason to lose what came, nor to pay for the rest again.
+        """
+        paid = Usage()
+        try:
+            for answer in self.model.results(sending.batch_id, self.schema):
+                if answer.key in missing:
+                    missing.discard(answer.key)
+                    paid += self._keep(answer)
+        except LLMError:
+            if is_last:
+                raise
+        return paid
 
     def _keep(self, answer: Answer) -> Usage:
         """What the answer has cost, on top of what the journal knew before."""

@@ -156,3 +156,64 @@ def test_a_wrong_row_is_named_by_file_and_line(clicks, shell):
 
 def test_curve_eta_and_no_debias_exclude_each_other(clicks):
     assert clicks("log.csv", *DATA, "--eta", "1", "--no-debias").code == 2
+
+
+# --- what is there already, and what is tested with ------------------------------------------------
+
+
+def test_queries_that_the_suite_tests_with_are_left_out(clicks, shell):
+    """Rule: by their text, whatever document was judged; counted, and kept where that is asked."""
+    shell.write_suite("clicked", 'c = Suite("clicked", dataset=beir("../data"), models=["hash"])\n')
+    corpus = {row["_id"]: row["text"] for row in map(json.loads, open_lines(shell, "data/corpus"))}
+    write_beir(shell.folder / "data", corpus, {"q": "QUERY  3"}, {"q": {"q0d0": 1}})
+    named = ("log.csv", "--suite", "clicked", "--out", "out.jsonl", "--eta", "1")
+
+    ran = clicks(*named)
+    without = {pair.query for pair in read_pairs(shell.folder / "out.jsonl")}
+    clicks(*named, "--with-test-queries")
+    with_them = {pair.query for pair in read_pairs(shell.folder / "out.jsonl")}
+
+    assert ran.code == 0, ran.err
+    assert with_them - without == {"query 3"}
+    assert "of 1 query that the suite tests with" in ran.out
+    report = json.loads((shell.folder / "out.report.json").read_text())
+    assert (report["test_pairs"], report["test_queries"]) == (0, 0)
+
+
+def open_lines(shell, name):
+    return (shell.folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("name", ["log.csv", "data/corpus.jsonl", "data/queries.jsonl"])
+def test_a_file_that_holds_no_pairs_is_never_written_over(clicks, shell, name):
+    before = (shell.folder / name).read_bytes()
+
+    ran = clicks("log.csv", "--data", "beir:data", "--out", name)
+
+    assert ran.code == 2
+    assert (shell.folder / name).read_bytes() == before
+
+
+def test_pairs_of_an_earlier_run_are_written_over(clicks):
+    assert [clicks("log.csv", *DATA).code for _ in range(2)] == [0, 0]
+
+
+def test_an_evaluation_set_of_others_is_never_written_over(clicks, shell):
+    before = (shell.folder / "data" / "queries.jsonl").read_bytes()
+
+    ran = clicks("log.csv", *DATA, "--split-at", "4500", "--later-out", "data")
+
+    assert ran.code == 2
+    assert "was not written by a run" in ran.err
+    assert (shell.folder / "data" / "queries.jsonl").read_bytes() == before
+
+
+def test_evaluation_queries_of_an_earlier_run_are_not_trained_on_unseen(clicks):
+    """Rule: without the split their queries would be in the pairs, beside the set that holds them."""
+    first = clicks("log.csv", *DATA, "--split-at", "4500")
+
+    second = clicks("log.csv", *DATA)
+    again = clicks("log.csv", *DATA, "--split-at", "4500")
+
+    assert (first.code, second.code, again.code) == (0, 2, 0)
+    assert "evaluation queries of an earlier run" in second.err

@@ -96,9 +96,10 @@ def test_nothing_is_sent_without_a_limit(
     service = serve(themes())
 
     ran = shell("digest", "run", "--llm", LLM, "--price", "1/5")
-    dry = shell("digest", "run", "--llm", LLM, "--dry-run")
+    dry = shell("digest", "run", "--llm", LLM, "--dry-run", "--json")
 
     assert (ran.code, dry.code) == (2, 0)
+    assert dry.json["estimate"]["requests"] == 1
     assert "a run that pays needs a limit" in ran.err
     assert "add --max-cost 0.0" in ran.err
     assert service.paid() == {}
@@ -134,4 +135,5 @@ def test_a_refusal_is_told(lost: Path, shell: Shell, serve: Callable[..., Servic
 
     assert ran.code == 2
     assert "words / hash@dim=3, regression-recall@1: refused" in ran.err
-    assert "no comparison got an answer" in ran.err
+    assert "a comparison has no digest" in ran.err
+    assert "remove that file" in ran.err

@@ -130,6 +130,36 @@ def test_a_row_that_expired_once_is_answered_in_a_later_batch(anthropic_service,
     assert service.paid() == once(3)
 
 
+@pytest.mark.parametrize("clean", [True, False], ids=["short", "broken-off"])
+def test_results_that_end_early_are_read_again_and_not_paid_again(
+    anthropic_service, run, requests_of, clean
+):
+    """Rule: rows that are missing are in the batch; only the service may say that they are not."""
+    cut = {"times": 2, "after": 7, "clean": clean}
+    service = anthropic_service(batch={"cut_results": cut})
+
+    asked = run(requests_of(20))
+
+    assert asked.counts == {"ok": 20}
+    assert service.paid() == once(20)
+    assert len(created(service)) == 1
+
+
+def test_results_that_stay_short_stop_the_run_and_are_read_by_the_next(
+    anthropic_service, run, requests_of, journal
+):
+    service = anthropic_service(batch={"cut_results": {"times": 3, "after": 7, "clean": True}})
+
+    with pytest.raises(LLMError, match="gave 7 of 20 results, read 3 times"):
+        run(requests_of(20))
+    asked = run(requests_of(20))
+
+    assert asked.counts == {"ok": 13}
+    assert len(journal) == 20
+    assert service.paid() == once(20)
+    assert len(created(service)) == 1
+
+
 def test_ends_of_answers_have_the_same_names_as_single_ones(anthropic_service, run, requests_of):
     anthropic_service(
         rules=[

@@ -24,6 +24,11 @@ def add_clicks(parts: Commands) -> None:
     task = parser.add_argument_group("corpus", "what the doc_ids of the log name")
     add_data(task, task.add_mutually_exclusive_group(), "looked up in ./suites")
     parser.add_argument(
+        "--with-test-queries",
+        action="store_true",
+        help="keep pairs of queries that the suite tests with; tuning on that suite refuses them",
+    )
+    parser.add_argument(
         "--out", required=True, metavar="FILE", help="the pairs, JSON lines; the report beside it"
     )
     parser.add_argument(

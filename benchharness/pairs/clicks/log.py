@@ -224,6 +224,29 @@ def _text(value: Any, name: str, where: str) -> str:
     )
 
 
+def _refuse_twice(there: Sequence[str], path: Path) -> None:
+    twice = next((name for name in there if there.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(
+            f"there are two columns {twice!r}", where=str(path), remedy="leave one of them out"
+        )
+
+
+def _as_text(column: pa.Array, name: str, path: Path) -> pa.Array:
+    """The column as strings; a duration of dwell_s in seconds, whatever its unit."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_duration(column.type):
+        if name != "dwell_s":
+            raise DataError(
+                f"{name} is a duration", where=str(path), remedy=f"write {name} as a plain column"
+            )
+        nanoseconds = pc.cast(pc.cast(column, pa.duration("ns")), pa.int64())
+        column = pc.divide(pc.cast(nanoseconds, pa.float64()), 1e9)
+    return pc.cast(column, pa.large_string())
+
+
 def _parquet(path: Path, wanted: Mapping[str, str], needed: Iterable[str]) -> Iterator[Block]:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -232,13 +255,15 @@ def _parquet(path: Path, wanted: Mapping[str, str], needed: Iterable[str]) -> It
     find_file(path)
     try:
         with pq.ParquetFile(path) as file:
-            there = file.schema_arrow.names
+            schema = file.schema_arrow
+            there = schema.names
+            _refuse_twice(there, path)
             _check_columns(there, wanted, needed, str(path))
             places = {name: column for name, column in wanted.items() if column in there}
             row = 1
             for batch in file.iter_batches(_ROWS, columns=list(dict.fromkeys(places.values()))):
                 columns = {
-                    name: pc.fill_null(pc.cast(batch[column], pa.large_string()), "")
+                    name: pc.fill_null(_as_text(batch[column], name, path), "")
                     for name, column in places.items()
                 }
                 yield Block(columns, range(row, row + len(batch)))

@@ -9,10 +9,12 @@ What is not sure enough is left out.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchharness.data.components import components
+from benchharness.data.similarity import text_key
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError
 from benchharness.pairs.clicks import choosing
@@ -75,6 +77,7 @@ class Report:
     kept_rows, kept_impressions: that pairs are made from (of the earlier window).
     candidates:  (query, document) shown. enough: those with enough impressions and clicks.
     kept_of_raw: share of the pairs that the same number of highest raw click-through rates has.
+    test_pairs, test_queries: left out, because their query is one that is tested with.
     """
 
     log: str
@@ -96,6 +99,8 @@ class Report:
     documents: int
     kept_of_raw: float
     split: Split | None = None
+    test_pairs: int = 0
+    test_queries: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,21 +120,31 @@ def mine(
     corpus: TextTable,
     settings: Settings = DEFAULTS,
     listener: Listener = silent,
+    *,
+    held: Collection[int] = (),
 ) -> Mined:
     """The pairs of a click log. The order of its rows does not matter.
+
+    held: keys of texts (`text_key`) that are tested with: no pair of such a query is trained on.
 
     Raises DataError for a log that cannot be read, that does not tell ranks apart, or of which
     nothing is left.
     """
     try:
-        return _mined(log, corpus, settings, listener)
+        return _mined(log, corpus, settings, listener, held)
     except DataError as error:
         if error.where:
             raise
         raise DataError(error.message, where=str(log), remedy=error.remedy) from None
 
 
-def _mined(log: Path, corpus: TextTable, settings: Settings, listener: Listener) -> Mined:
+def _mined(
+    log: Path,
+    corpus: TextTable,
+    settings: Settings,
+    listener: Listener,
+    held: Collection[int],
+) -> Mined:
     with Intake() as intake:
         intake.read(
             log, settings.columns, ranked=settings.debias, min_dwell_s=settings.min_dwell_s,
@@ -150,6 +165,13 @@ def _mined(log: Path, corpus: TextTable, settings: Settings, listener: Listener)
     pairs = choosing.pairs(scores, chosen, earlier, names, corpus)
     if not pairs:
         raise choosing.nothing(scores, settings)
+    tested = tuple(pair for pair in pairs if text_key(pair.query) in held)
+    pairs = tuple(pair for pair in pairs if text_key(pair.query) not in held)
+    if not pairs:
+        raise DataError(
+            f"all of {len(tested):,} pairs are of queries that the suite tests with",
+            remedy="mine another log, or name the corpus alone: --data beir:DIR",
+        )
     found: tuple[Pair, ...] = ()
     split = None
     if at is not None:
@@ -174,6 +196,8 @@ def _mined(log: Path, corpus: TextTable, settings: Settings, listener: Listener)
         documents=len({pair.doc_id for pair in pairs}),
         kept_of_raw=choosing.kept_of_raw(scores, chosen, settings),
         split=split,
+        test_pairs=len(tested),
+        test_queries=len({pair.query_id for pair in tested}),
     )
     return Mined(pairs, found, report)
 

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchharness.data.origins import FIELD
+from benchharness.errors import DataError, UsageError
 from benchharness.files import write_atomically
 from benchharness.pairs.clicks.choosing import SOURCE
 from benchharness.pairs.clicks.mining import Mined, Report
 from benchharness.pairs.pair import Pair, pair_lines
 
 SCHEMA = 1
+MARK = "clicks.json"  # in a folder of evaluation queries that was written here
 _PAIR_FIELDS = ("query_id", "doc_id", "source", "provenance")
 
 
@@ -47,9 +49,11 @@ def write_mined(
     """
     stem = out.name.removesuffix(".jsonl")
     report = out.with_name(f"{stem}.report.json")
-    folder = later or out.with_name(f"{stem}.later")
+    folder = later or later_folder(out)
     how = ""
     if mined.later:
+        _refuse_breaks(mined.later)
+        write_atomically(folder / MARK, ["{}\n"])
         queries, qrels = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
         write_atomically(queries, _query_lines(mined.later))
         write_atomically(qrels, _qrels_lines(mined.later))
@@ -63,6 +67,39 @@ def write_mined(
     text = json.dumps(report_content(mined.report, written), indent=1, ensure_ascii=False)
     write_atomically(report, [text + "\n"])
     return written
+
+
+def later_folder(out: Path) -> Path:
+    """FILE.later beside FILE.jsonl."""
+    return out.with_name(f"{out.name.removesuffix('.jsonl')}.later")
+
+
+def check_later(folder: Path, *, is_split: bool) -> None:
+    """Raises UsageError where an evaluation set would be overwritten, or be trained on unseen.
+
+    is_split: whether this run writes one there.
+    """
+    is_ours = (folder / MARK).is_file()
+    if is_split and folder.exists() and not is_ours and (folder.is_file() or any(folder.iterdir())):
+        raise UsageError(
+            f"what is there was not written by a run: it has no {MARK}",
+            where=str(folder), remedy="name a new folder with --later-out",
+        )  # fmt: skip
+    if not is_split and is_ours:
+        raise UsageError(
+            "this holds the evaluation queries of an earlier run, which would be trained on now",
+            where=str(folder), remedy="split again, name another --out, or remove the folder",
+        )  # fmt: skip
+
+
+def _refuse_breaks(pairs: tuple[Pair, ...]) -> None:
+    """Raises DataError for an id that would break a line of the judgments."""
+    for pair in pairs:
+        if any(letter in pair.doc_id for letter in "\t\r\n"):
+            raise DataError(
+                f"the doc_id {pair.doc_id!r} holds a tab or a line break, which judgments cannot",
+                remedy="give the document another id, in the corpus and in the log",
+            )
 
 
 def report_content(report: Report, written: Written) -> dict[str, object]:

@@ -218,11 +218,12 @@ def _figure(key: str, title: str, *, height: float) -> Iterator[tuple[Axes, list
 def _svg(figure: Figure, key: str, title: str) -> str:
     """The figure without a prolog, its colours as variables and its ids its own."""
     out = StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(out, format="svg")
     text = out.getvalue()
     text = text[text.index("<svg") :]
     head, _, body = text.partition(">")
     box = re.search(r'viewBox="[^"]+"', head)
+    # When and by what it was drawn would make every page another one.
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = _TAG.sub(lambda tag: _of_page(tag[0], key), body)
     return (

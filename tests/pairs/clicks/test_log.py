@@ -209,3 +209,36 @@ def test_a_column_of_lists_is_refused(tmp_path):
 
     with pytest.raises(DataError, match="cannot be read"):
         rows_of(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_durations_of_parquet_are_seconds(tmp_path, unit):
+    """Rule: whatever their unit; 1500 ms is no visit of 1,500 s."""
+    table = pa.table(
+        {
+            "impression_id": ["p1"], "query": ["q"], "doc_id": ["d"], "rank": [1], "clicked": [1],
+            "dwell_s": pa.array([3], pa.duration("s")).cast(pa.duration(unit)),
+        }
+    )  # fmt: skip
+    pq.write_table(table, tmp_path / "log.parquet")
+
+    [(_, row)] = rows_of(tmp_path / "log.parquet")
+
+    assert float(row["dwell_s"]) == 3.0
+
+
+def test_a_duration_in_another_column_of_parquet_is_refused(tmp_path):
+    columns = {name: ["1"] for name in ("impression_id", "query", "doc_id", "clicked")}
+    table = pa.table({**columns, "rank": pa.array([1], pa.duration("s"))})
+    pq.write_table(table, tmp_path / "log.parquet")
+
+    with pytest.raises(DataError, match="rank is a duration"):
+        rows_of(tmp_path / "log.parquet")
+
+
+def test_two_columns_of_one_name_in_parquet_are_refused(tmp_path):
+    names = ["impression_id", "query", "doc_id", "clicked", "rank", "rank"]
+    pq.write_table(pa.table([pa.array(["1"])] * 6, names), tmp_path / "log.parquet")
+
+    with pytest.raises(DataError, match="two columns 'rank'"):
+        rows_of(tmp_path / "log.parquet")

@@ -164,6 +164,44 @@ def test_series_are_told_apart_without_their_colour():
     assert len(set(charts.GLYPHS)) == 12
 
 
+@pytest.mark.parametrize("kind", MADE)
+def test_a_chart_does_not_tell_when_it_was_drawn(kind):
+    """Rule: the same report gives the same bytes on another day, too."""
+    text = MADE[kind]()
+
+    assert "metadata" not in text
+    assert not re.search(r"20\d\d-\d\d-\d\d", text)
+
+
+def ink(text, color):
+    """Paths and marks in a colour of the page."""
+    return len(re.findall(rf'<(?:path|use) [^>]*style="[^"]*var\(--{color}\)', text))
+
+
+def test_floors_thresholds_and_ceiling_are_drawn():
+    """Rule: a red stroke for each floor, the band behind, the ceiling as an upright dashed line."""
+    bare = charts.whiskers("k", "t", [whisker(floors=())])
+    full = charts.whiskers("k", "t", [whisker(floors=(0.6, 0.65))], band=(0.65, 0.8), ceiling=0.9)
+
+    assert (ink(bare, "bad"), ink(bare, "band")) == (0, 0)
+    assert (ink(full, "bad"), ink(full, "band")) == (2, 1)
+    assert "stroke-dasharray" not in bare
+    (dashed,) = re.findall(r'<path d="([^"]+)"[^>]*stroke-dasharray', full)
+    xs, ys = zip(*re.findall(r"([\d.]+) ([\d.]+)", dashed), strict=True)
+    assert len(set(xs)) == 1
+    assert len(set(ys)) == 2
+
+
+def test_a_fold_that_lost_is_not_green():
+    """Rule: better, worse and equal have their own colours; the side of the hollow dot says it."""
+    text = charts.moves(
+        "k", "t", [("up", 0.3, 0.5), ("down", 0.3, 0.2), ("equal", 0.3, 0.3)], x_label="x"
+    )
+
+    assert ink(text, "good") == ink(text, "bad") > 0
+    assert ink(text, "muted") > 0
+
+
 def dots(text):
     """How many round marks were drawn: matplotlib places each by <use>."""
     return len(re.findall(r'<use [^>]*style="fill: var\(--series-1\)', text))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchharness.judge.exhibit import ShownDocument, ShownQuery
+from benchharness.judge.verdict import Moved
 from benchharness.report.html.explorer import explorer_of
 from benchharness.report.model import Report
 from benchharness.report.wording import one_line
@@ -104,6 +105,62 @@ def test_of_many_relevant_documents_the_rest_is_counted(assess):
     suite = parsed(explorer_of(Report.of([with_exhibit(found, queries=queries)])))[0]
 
     assert suite["tables"][0]["rows"][0]["more"] == 1_199
+
+
+def test_of_many_moved_documents_the_rest_is_counted(change):
+    """Rule: five are named of a query that lost more."""
+    found = change(lost=1, won=0)
+    (verdict,) = found.verdicts
+    (one,) = verdict.comparison.changes
+    moved = tuple(Moved(f"d{n}", n + 1, None) for n in range(8))
+    comparison = replace(verdict.comparison, changes=(replace(one, moved=moved),))
+    found = replace(found, verdicts=(replace(verdict, comparison=comparison),))
+    query = ShownQuery(one.query_id, "query", {"recall@10": 0.0}, (), 8, ())
+
+    suite = parsed(explorer_of(Report.of([with_exhibit(found, queries=(query,))])))[0]
+
+    row = row_of(suite, suite["tables"][0], one.query_id)
+    assert [name for name, _ in row["relevant"]] == ["d0", "d1", "d2", "d3", "d4"]
+    assert row["more"] == 3
+
+
+def test_what_stands_first_instead_is_not_relevant(assess):
+    """Rule: of the worst queries, documents of their ranking that no one judged relevant."""
+    retrieved = (ShownDocument("good", 2, 1), ShownDocument("bad", 0, 2))
+    query = ShownQuery(
+        "q", "query", {"recall@10": 0.5}, (ShownDocument("good", 2, 1),), 2, retrieved
+    )
+
+    suite = parsed(explorer_of(Report.of([with_exhibit(assess(), queries=(query,))])))[0]
+
+    assert row_of(suite, suite["tables"][0], "q")["instead"] == ["bad"]
+
+
+def test_control_characters_of_a_text_are_made_visible(assess):
+    suite = parsed(explorer_of(Report.of([shown_by(assess(), {"d1": "a\x00b\nc"}, "d1")])))[0]
+
+    assert texts(suite["documents"]) == {"d1": "a\\x00b\nc"}
+
+
+def test_a_document_counts_as_the_most_changed_query_that_names_it(assess):
+    """Rule: the order of models does not decide whose text is left out."""
+
+    def shown(model, names):
+        queries = tuple(
+            ShownQuery(f"{model}.q{n}", "", {"recall@10": 0.0}, (ShownDocument(name, 1, 3),), 1, ())
+            for n, name in enumerate(names)
+        )
+        return with_exhibit(
+            assess(model=model), queries=queries, documents=dict.fromkeys(names, "x" * 900)
+        )
+
+    report = Report.of([shown("first", ["a", "b", "shared"]), shown("second", ["shared"])])
+    free = explorer_of(report)
+
+    explorer = explorer_of(report, len(free.data) - 100)
+
+    assert set(texts(parsed(explorer)[0]["documents"])) == {"a", "shared"}
+    assert explorer.dropped == 2  # b, and the query after it
 
 
 def test_a_value_that_is_not_finite_is_data_too(assess):
