@@ -158,7 +158,7 @@ def test_curve_eta_and_no_debias_exclude_each_other(clicks):
     assert clicks("log.csv", *DATA, "--eta", "1", "--no-debias").code == 2
 
 
-# --- what is there already, and what is tested with ------------------------------------------------
+# --- what is there already, and what is tested with -----------------------------------------------
 
 
 def test_queries_that_the_suite_tests_with_are_left_out(clicks, shell):
@@ -209,7 +209,7 @@ def test_an_evaluation_set_of_others_is_never_written_over(clicks, shell):
 
 
 def test_evaluation_queries_of_an_earlier_run_are_not_trained_on_unseen(clicks):
-    """Rule: without the split their queries would be in the pairs, beside the set that holds them."""
+    """Rule: without the split their queries would be in the pairs, beside their own set."""
     first = clicks("log.csv", *DATA, "--split-at", "4500")
 
     second = clicks("log.csv", *DATA)

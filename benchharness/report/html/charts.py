@@ -117,7 +117,7 @@ def whiskers(
             axes.axvspan(*band, color=_BAND, lw=0)
         if ceiling is not None:
             axes.axvline(ceiling, color=_MUTED, lw=1.2, ls=(0, (4, 3)))
-        axes.set_yticks(places, [_short(row.name) for row in rows])
+        axes.set_yticks(places, _short([row.name for row in rows]))
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlim(*_limits(rows, band, ceiling))
         axes.grid(visible=False, axis="y")
@@ -185,7 +185,7 @@ def moves(key: str, title: str, rows: Sequence[tuple[str, float, float]], *, x_l
             axes.plot([before, after], [place, place], color=color, lw=2, solid_capstyle="round")
             axes.plot([before], [place], "o", ms=5.5, mfc="none", mec=_MUTED, mew=1.5)
             axes.plot([after], [place], "o", ms=6, color=color)
-        axes.set_yticks(list(range(len(rows))), [_short(name) for name, _, _ in rows])
+        axes.set_yticks(list(range(len(rows))), _short([name for name, _, _ in rows]))
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
@@ -283,10 +283,12 @@ def _limits(
     )
 
 
-def _short(name: str) -> str:
-    """The name on one line; of a long one both ends, where models differ."""
-    line = one_line(name)
-    if len(line) <= _LONGEST_NAME:
-        return line
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{line[:half]}…{line[-half:]}"
+def _short(names: Sequence[str]) -> list[str]:
+    """The names on one line each; of long ones both ends, and more where two would be equal."""
+    lines = [one_line(name) for name in names]
+    for most in (_LONGEST_NAME, 2 * _LONGEST_NAME, 4 * _LONGEST_NAME):
+        half = (most - 1) // 2
+        shown = [line if len(line) <= most else f"{line[:half]}…{line[-half:]}" for line in lines]
+        if len(set(shown)) == len(set(lines)):
+            return shown
+    return lines

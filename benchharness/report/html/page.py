@@ -98,10 +98,14 @@ def render_page(
 
 
 def _tone(report: Report, release: Release | None) -> str:
-    """Green ("good") only where gates were met and nothing was refused; "calm" without a gate."""
+    """Green ("good") only where everything was measured and every gate was met.
+
+    "calm" is a pass of less: without a gate, with one that warned or was waived, of a part.
+    """
     if report.status != "pass" or (release is not None and not release.granted):
         return "bad"
-    return "good" if report.verdicts else "calm"
+    is_met = report.verdicts and not any(verdict.breached for verdict in report.verdicts)
+    return "good" if is_met and report.complete else "calm"
 
 
 def _board(board: Leaderboard) -> dict[str, Any]:

@@ -132,8 +132,8 @@ def _gate(assessment: Assessment, verdict: Verdict) -> Gate:
         model=one_line(verdict.model),
         name=one_line(verdict.gate),
         word=word(word_of(verdict)),
-        line=one_line(verdict.line),
-        advice=one_line(verdict.waived or (verdict.advice if verdict.breached else "")),
+        line=one_line(verdict.line + (f"; waived: {verdict.waived}" if verdict.waived else "")),
+        advice=one_line(verdict.advice if verdict.breached and not verdict.waived else ""),
         details=tuple(line for _, line in found),
     )
 
@@ -272,7 +272,9 @@ def provenance(report: Report) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         facts: list[tuple[str, str]] = [(f"{name} sha256", value) for name, value in prints.items()]
         for table in (result.details, result.environment, result.costs):
             facts += _facts(table)
-        facts += [(name, f"{value:.3g}") for name, value in result.timings.items()]
+        facts += [
+            (name.replace("_", " "), f"{value:,.4g}") for name, value in result.timings.items()
+        ]
         name = f"{one_line(result.suite)} / {one_line(result.model)}"
         yield name, [(one_line(fact), plain(value)) for fact, value in facts if value]
 

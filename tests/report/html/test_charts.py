@@ -119,6 +119,15 @@ def test_of_a_long_name_both_ends_are_shown():
     assert "x" * 60 not in text
 
 
+def test_names_that_would_be_cut_until_they_are_equal_are_longer():
+    """Rule: no two models have one name on an axis."""
+    names = [f"sentence-transformers/{one}@max_length=128,dim=64" for one in ("MiniLM", "mpnet")]
+    root = ElementTree.fromstring(charts.whiskers("k", "t", [whisker(name) for name in names]))
+
+    texts = {"".join(one.itertext()) for one in root.iter() if one.tag.endswith("text")}
+    assert len({text for text in texts if "sentence-transf" in text}) == 2
+
+
 def test_nothing_of_matplotlib_is_changed_for_others():
     import matplotlib as mpl
 

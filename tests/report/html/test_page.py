@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import pytest
 
 from benchharness.data.lint import Finding
+from benchharness.gate import Gate, Waiver
 from benchharness.report.html.page import render_page
 from benchharness.report.model import Failure, Report
 from benchharness.report.release import Release
@@ -139,9 +140,10 @@ def test_the_numbers_are_those_of_the_other_renderers(whole):
     assert "0.7000 → 0.6790" in text
 
 
-def test_a_release_stands_first(whole):
+def test_a_release_stands_first(whole, assess):
+    met = Report.of([assess(gates=[Gate.floor("recall@10", 0.5)])])
     refused = render_page(whole, release=Release(granted=False, why="a gate fell"))
-    granted = render_page(replace(whole, status="pass"), release=Release(granted=True, why="fine"))
+    granted = render_page(met, release=Release(granted=True, why="fine"))
 
     assert 'class="verdict bad"' in refused
     assert "Do not release a gate fell" in visible(refused)
@@ -153,6 +155,22 @@ def test_a_pass_with_a_refused_release_is_not_green(whole):
     page = render_page(replace(whole, status="pass"), release=Release(granted=False, why="limited"))
 
     assert 'class="verdict bad"' in page
+
+
+def test_a_pass_with_a_waived_gate_or_of_a_part_is_not_green(assess, change):
+    """Rule: green is every gate met and everything measured; the waiver's reason is told."""
+    waiver = Waiver("regression-recall@10", "minilm", "ticket <12>", "2027-01-31")
+    waived = Report.of([change(waivers=[waiver])])
+    part = replace(
+        Report.of([assess(gates=[Gate.floor("recall@10", 0.5)])]), selection={"deselected": 1}
+    )
+
+    pages = [render_page(one) for one in (waived, part)]
+
+    assert (waived.status, part.status) == ("pass", "pass")
+    assert all('class="verdict calm"' in page for page in pages)
+    assert "waived: ticket &lt;12&gt;" in pages[0]
+    assert "not everything was measured" in visible(pages[1])
 
 
 def test_a_pass_without_a_gate_is_not_green(assess):
