@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NO_MODEL = "bm25"
 _HEADINGS = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
 _LABELS_SHOWN = 10
+_LONGEST = 60
 
 
 def lint(arguments: argparse.Namespace) -> int:
@@ -180,7 +181,7 @@ def _lines_of(paths: Sequence[Path], found: PairsReport) -> Iterator[str]:
         return
     yield "  sources"
     sources = [
-        (name, f"{one.pairs:,}", format_share(one.synthetic, one.pairs),
+        (_shown(name), f"{one.pairs:,}", format_share(one.synthetic, one.pairs),
          format_share(one.with_negatives, one.pairs))
         for name, one in found.sources
     ]  # fmt: skip
@@ -207,10 +208,20 @@ def _label_lines(found: LabelReport) -> Iterator[str]:
     yield f"{found.path}: {texts}, {_counted(found.findings)}"
     yield from _finding_lines(found.findings)
     shown = found.counts[:_LABELS_SHOWN]
-    rows = [(label, f"{count:,}", format_share(count, found.texts)) for label, count in shown]
+    rows = [
+        (_shown(label), f"{count:,}", format_share(count, found.texts)) for label, count in shown
+    ]
     yield from (f"  {line}" for line in table_lines(("label", "texts", "share"), rows))
     if len(found.counts) > len(shown):
         yield f"    and {format_count(len(found.counts) - len(shown), 'label')} more"
+
+
+def _shown(name: str) -> str:
+    """A name of a file on one line, nothing of it a terminal's command; a long one is cut."""
+    from benchharness.report.wording import one_line
+
+    line = one_line(name)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
 
 
 def _counted(findings: Sequence[Finding]) -> str:

@@ -21,6 +21,23 @@ _DOC_NAMES = ("corpus-id", "corpus_id", "doc_id", "docid", "docno", "document")
 _GRADE_NAMES = ("score", "relevance", "rel", "grade", "label")
 
 
+HEAD = "query-id\tcorpus-id\tscore\n"
+
+
+def tsv_line(query_id: str, doc_id: str, relevance: int = 1) -> str:
+    """The line of a judgment, as `read_tsv` reads it.
+
+    Raises DataError for an id with a tab or a line break, which would be another line.
+    """
+    for one in (query_id, doc_id):
+        if any(letter in one for letter in "\t\r\n"):
+            raise DataError(
+                f"the id {one!r} holds a tab or a line break, which judgments cannot",
+                remedy="give it another id, in the corpus and wherever it is named",
+            )
+    return f"{query_id}\t{doc_id}\t{relevance}\n"
+
+
 def read_tsv(path: Path) -> Iterator[Judgment]:
     """Judgments `query_id TAB doc_id TAB relevance`, with or without a header."""
     for line, text in numbered_lines(path):

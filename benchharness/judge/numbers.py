@@ -78,9 +78,11 @@ def format_count(number: int, singular: str = "", plural: str = "") -> str:
 
 
 def format_share(part: int, whole: int) -> str:
-    """`87.5 %`, rounded down, so that 899 of 1,000 never read as 90 %."""
+    """`87.5 %`, rounded down, so that 899 of 1,000 never read as 90 %; `<0.1 %` of very few."""
     if whole <= 0:
         return "0 %"
+    if 0 < 1000 * part < whole:
+        return "<0.1 %"
     return f"{math.floor(1000 * part / whole) / 10:g} %"
 
 

@@ -227,8 +227,8 @@ def _stop(given: _Train, held: _Test, asked: Mapping[str, int], content: Mapping
     raise DataError(
         f"{said}; what is measured would be memory\n  {listed}",
         where=held.name,
-        remedy="remove them from the training pairs, or train on another split: "
-        "training=beir(DIR, split='train')",
+        remedy="remove these from the training pairs; a suite without a training side of its own "
+        "names one with training=beir(DIR, split='train')",
     )
 
 

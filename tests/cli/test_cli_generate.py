@@ -646,4 +646,4 @@ def test_a_query_cannot_write_to_the_terminal(
     ran = shell(*command(*SPENDING))
 
     assert "\x1b[31m" not in ran.out
-    assert "\\u001b[31mred\\u202e" in ran.out
+    assert '"this passage [31mred"' in ran.out

@@ -70,8 +70,8 @@ def test_a_query_with_its_id_and_text_on_both_sides_stops():
         "faq: 1 of 4 test queries are trained on (same id and text); what is measured would be "
         "memory\n"
         "  query q1: 'How do I reset my PIN' in training, 'how do i reset my pin' in the test\n"
-        "  -> remove them from the training pairs, or train on another split: "
-        "training=beir(DIR, split='train')"
+        "  -> remove these from the training pairs; a suite without a training side of its own "
+        "names one with training=beir(DIR, split='train')"
     )
 
 

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchharness.data.judgments import HEAD, tsv_line
 from benchharness.data.origins import FIELD
-from benchharness.errors import DataError, UsageError
+from benchharness.errors import UsageError
 from benchharness.files import write_atomically
 from benchharness.pairs.clicks.choosing import SOURCE
 from benchharness.pairs.clicks.mining import Mined, Report
@@ -52,7 +53,6 @@ def write_mined(
     folder = later or later_folder(out)
     how = ""
     if mined.later:
-        _refuse_breaks(mined.later)
         write_atomically(folder / MARK, ["{}\n"])
         queries, qrels = folder / "queries.jsonl", folder / "qrels" / "test.tsv"
         write_atomically(queries, _query_lines(mined.later))
@@ -92,16 +92,6 @@ def check_later(folder: Path, *, is_split: bool) -> None:
         )  # fmt: skip
 
 
-def _refuse_breaks(pairs: tuple[Pair, ...]) -> None:
-    """Raises DataError for an id that would break a line of the judgments."""
-    for pair in pairs:
-        if any(letter in pair.doc_id for letter in "\t\r\n"):
-            raise DataError(
-                f"the doc_id {pair.doc_id!r} holds a tab or a line break, which judgments cannot",
-                remedy="give the document another id, in the corpus and in the log",
-            )
-
-
 def report_content(report: Report, written: Written) -> dict[str, object]:
     """The report in JSON's own types. The same log and settings make the same bytes."""
     content = {"schema": SCHEMA, **asdict(report)}
@@ -135,6 +125,5 @@ def _query_lines(pairs: tuple[Pair, ...]) -> Iterator[str]:
 
 
 def _qrels_lines(pairs: tuple[Pair, ...]) -> Iterator[str]:
-    yield "query-id\tcorpus-id\tscore\n"
-    for pair in pairs:
-        yield f"{pair.query_id}\t{pair.doc_id}\t1\n"
+    yield HEAD
+    yield from (tsv_line(pair.query_id, pair.doc_id) for pair in pairs)

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from benchharness.pairs.written.words import words_of
 
-MOST_WORDS = 64
+MOST_WORDS, MOST_LETTERS = 64, 600
 COPIED_SHARE = 0.8  # of a query's word triples that stand in the passage: above, it is copied
 COPIED_LEAST = 4  # words: a shorter query may well be a name that the passage has
 VERBATIM_WORDS = 8  # of keywords in a row that stand in the passage: above, they are a quotation
@@ -56,8 +56,9 @@ class Wording:
 
 
 def tidy(text: str) -> str:
-    """The query as it is kept: on one line, without halves of surrogate pairs."""
-    return " ".join(text.encode("utf-8", "ignore").decode().split())
+    """The query as it is kept: on one line, without halves of surrogate pairs and control signs."""
+    plain = " ".join(text.encode("utf-8", "ignore").decode().split())
+    return " ".join("".join(letter for letter in plain if letter.isprintable()).split())
 
 
 def flaw_of(query: str, kind: str, passage: Wording) -> str:
@@ -70,7 +71,7 @@ def flaw_of(query: str, kind: str, passage: Wording) -> str:
         return "empty"
     if len(words) == 1 and len(query) < (_SHORTEST if query.isascii() else _SHORTEST_OTHER):
         return "short"
-    if len(words) > MOST_WORDS:
+    if len(words) > MOST_WORDS or len(query) > MOST_LETTERS:
         return "long"
     if speaks_of_text(query):
         return "phrase"

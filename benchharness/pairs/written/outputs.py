@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchharness.data.judgments import HEAD, tsv_line
 from benchharness.data.origins import FIELD, LLM
 from benchharness.errors import DataError, UsageError
 from benchharness.files import write_atomically
@@ -129,14 +130,14 @@ def _qrels_lines(plan: Plan, drafts: Drafts, kept: NDArray[np.int64]) -> Iterato
     keys = plan.passages.keys
     order = np.argsort(keys, kind="stable")
     in_order = keys[order]
-    yield "query-id\tcorpus-id\tscore\n"
+    yield HEAD
     known: tuple[int, list[str]] = (-1, [])
     for query, _, passage, row in walk(plan, drafts, kept):
         if row != known[0]:  # the queries of a passage follow one another
             first, last = (np.searchsorted(in_order, keys[row], side) for side in _SIDES)
             known = (row, plan.passages.names(order[first:last]))
         for name in known[1]:
-            yield f"{query_id_of(query, passage)}\t{name}\t1\n"
+            yield tsv_line(query_id_of(query, passage), name)
 
 
 def prepare_folder(plan: Plan) -> None:

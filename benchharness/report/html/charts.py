@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, cast
 
+from benchharness.judge.numbers import order
 from benchharness.report.wording import one_line
 
 if TYPE_CHECKING:
@@ -181,9 +182,9 @@ def moves(key: str, title: str, rows: Sequence[tuple[str, float, float]], *, x_l
     """An arrow from before to after for each (name, before, after), the first on top."""
     with _figure(key, title, height=0.75 + 0.3 * len(rows)) as (axes, finished):
         for place, (_, before, after) in enumerate(rows):
-            color = _GOOD if after > before else _BAD if after < before else _MUTED
+            color = (_MUTED, _GOOD, _BAD)[order(after, before)]
             axes.plot([before, after], [place, place], color=color, lw=2, solid_capstyle="round")
-            axes.plot([before], [place], "o", ms=5.5, mfc="none", mec=_MUTED, mew=1.5)
+            axes.plot([before], [place], "o", ms=5.5, mfc=_PAPER, mec=_MUTED, mew=1.5)
             axes.plot([after], [place], "o", ms=6, color=color)
         axes.set_yticks(list(range(len(rows))), _short([name for name, _, _ in rows]))
         axes.set_ylim(len(rows) - 0.4, -0.6)

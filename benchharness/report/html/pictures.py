@@ -188,7 +188,8 @@ def tuning_charts(tuning: Tuning, number: int) -> Iterator[Picture]:
     ]
     if folds:
         title = "recall@10 by fold, base to tuned"
-        yield Picture(title, charts.moves(f"fo{number}", title, folds, x_label="recall@10"))
+        svg = charts.moves(f"fo{number}", title, folds, x_label="recall@10")
+        yield Picture(title, svg, note="hollow: the base model; filled: tuned, green where better")
     final = next((one for one in reversed(tuning.trainings) if one.curve.steps), None)
     if final is not None:
         steps = final.curve.steps

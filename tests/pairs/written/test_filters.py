@@ -72,6 +72,7 @@ def test_queries_about_texts_as_such_stay(query: str) -> None:
         ("码", "short"),
         (" ".join(["word"] * 64), ""),
         (" ".join(["word"] * 65), "long"),
+        ("x" * 601, "long"),
         ("what does this passage say", "phrase"),
         ("loses ten percent of its charge each month", "copied"),
         ("why do spare cells run down in summer", ""),
@@ -132,3 +133,4 @@ def test_copied_agrees_with_a_count_by_hand(words: list[str], text: str) -> None
 
 def test_a_query_is_kept_on_one_line_without_half_characters() -> None:
     assert tidy("  two\n lines\t\ud800 here ") == "two lines here"
+    assert tidy("\x1b[31mred\x07 \x00 fox") == "[31mred fox"

@@ -202,9 +202,9 @@ def test_floors_thresholds_and_ceiling_are_drawn():
 
 
 def test_a_fold_that_lost_is_not_green():
-    """Rule: better, worse and equal have their own colours; the side of the hollow dot says it."""
+    """Rule: better, worse and equal (but for the last bits of a sum) have their own colours."""
     text = charts.moves(
-        "k", "t", [("up", 0.3, 0.5), ("down", 0.3, 0.2), ("equal", 0.3, 0.3)], x_label="x"
+        "k", "t", [("up", 0.3, 0.5), ("down", 0.3, 0.2), ("equal", 0.3, 0.1 + 0.2)], x_label="x"
     )
 
     assert ink(text, "good") == ink(text, "bad") > 0
