@@ -13,6 +13,7 @@ from benchharness.report.wording import one_line
 
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.leaderboard import Leaderboard
     from benchharness.judge.verdict import Comparison, Verdict
 
 HEAD = (
@@ -30,11 +31,11 @@ def csv_text(report: Report) -> str:
     """The table with a line of names; lines end as RFC 4180 has them, in CR and LF.
 
     Rows are in order of the report: the measures of each suite and model, then what its gates
-    judge beside them (costs by
-    name, guards and slices by the name of the gate); last what could not be measured, with the
-    reason in `error`. Numbers are exact; the columns from `baseline` to `tied` are those of the
-    gate that compared the measure. Text that a spreadsheet would take for a formula gets an
-    apostrophe in front.
+    judge beside them (costs by name, guards and slices by the name of the gate); then cut and
+    quantised variants of leaderboards, with their full vectors as `baseline`; last what could not
+    be measured, with the reason in `error`. Numbers are exact; the columns from `baseline` to
+    `tied` are those of the gate that compared the measure. Text that a spreadsheet would take for
+    a formula gets an apostrophe in front.
     """
     file = StringIO()
     writer = csv.writer(file)
@@ -62,6 +63,8 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
     for assessment in report.assessments:
         yield from _measures(assessment)
         yield from _other_gates(assessment)
+    for board in report.leaderboards:
+        yield from _variants(board)
     for failure in report.failures:
         yield {
             "suite": failure.suite,
@@ -102,6 +105,28 @@ def _other_gates(assessment: Assessment) -> Iterator[dict[str, Cell]]:
             "n": verdict.comparison.n if verdict.comparison else None,
             **_judged([verdict]),
         }
+
+
+def _variants(board: Leaderboard) -> Iterator[dict[str, Cell]]:
+    """A row for each row of the board that no model was measured for."""
+    for row in board.standings:
+        if row.loss is not None:
+            yield {
+                "suite": board.suite,
+                "model": row.spec,
+                "measure": board.measure,
+                "value": row.value,
+                "ci95_low": row.ci95[0],
+                "ci95_high": row.ci95[1],
+                "n": board.n,
+                "gates": row.loss.outcome,
+                "baseline": row.loss.of,
+                "baseline_value": row.value - row.loss.delta,
+                "delta": row.loss.delta,
+                "ci90_low": row.loss.ci90[0],
+                "ci90_high": row.loss.ci90[1],
+                "margin": row.loss.margin,
+            }
 
 
 def _is_own(verdict: Verdict) -> bool:

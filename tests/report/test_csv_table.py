@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchharness.gate import Gate
+from benchharness.judge.leaderboard import Leaderboard, Loss, Standing
 from benchharness.judge.verdict import Verdict
 from benchharness.report.csv_table import HEAD, csv_text, defused
 from benchharness.report.model import Failure, Report
@@ -81,6 +82,24 @@ def test_what_is_no_measure_of_the_suite_has_a_row_of_its_own(assess, change):
     assert (rows[3]["value"], rows[3]["gates"]) == ("768.0", "cost-dimension warn")
     assert float(rows[2]["value"]) == sliced.verdicts[0].value
     assert rows[0]["gates"] == ""
+
+
+def test_variants_of_a_leaderboard_have_rows_beside_their_full_vectors(assess):
+    """Rule: models stand there once, as measured; a variant has its loss and its outcome."""
+    loss = Loss("minilm", -0.05, (-0.07, -0.03), "regressed", 0.02)
+    standing = Standing("minilm, int8", 0.65, (0.6, 0.7), -0.05, 0.01, 0.01, False, False)
+    full = replace(standing, spec="minilm", value=0.7)
+    rows = (full, replace(standing, loss=loss))
+    report = replace(
+        Report.of([assess()]), leaderboards=(Leaderboard("faq", "recall@10", 9, rows),)
+    )
+
+    found = [row for row in rows_of(csv_text(report)) if row["measure"] == "recall@10"]
+
+    assert [row["model"] for row in found] == ["minilm", "minilm, int8"]
+    assert (found[1]["baseline"], found[1]["gates"], found[1]["n"]) == ("minilm", "regressed", "9")
+    assert float(found[1]["baseline_value"]) == pytest.approx(0.7)
+    assert float(found[1]["delta"]) == -0.05
 
 
 def test_what_could_not_be_measured_is_a_row_with_its_reason():
