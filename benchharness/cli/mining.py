@@ -53,6 +53,8 @@ def mine(arguments: argparse.Namespace) -> int:
     else:
         for line in lines_of(mined, setting):
             write(line)
+        if of_test := corpus["negatives_relevant_to_test"]:
+            write(f"  of documents that answer test queries: {of_test:,} negatives")
         if missing := corpus["no_training_side"]:
             write(f"  judgments of the training side did not count: {missing}")
         for path in (out, _beside(out, "sample.md"), _beside(out, "report.json")):
@@ -137,8 +139,23 @@ def _mined(
         "fingerprint": data.fingerprint.corpus,
         "judged_queries": len(by_id),
         "no_training_side": missing,
+        "negatives_relevant_to_test": _of_test(mined, data),
     }
     return mined, content
+
+
+def _of_test(mined: Mined, data: Dataset) -> int:
+    """How many negatives have the text of a document that answers a query of the test side.
+
+    They are right to be negatives of their own query. A model that is trained away from them has
+    seen texts of the test all the same, so it is counted.
+    """
+    from benchharness.data.similarity import text_key
+
+    relevance = data.relevance
+    rows = sorted({row for row in relevance.doc_rows.tolist() if row >= 0})
+    keys = set(map(text_key, data.corpus.texts.take(rows)))
+    return sum(text_key(text) in keys for pair in mined.pairs for text in pair.negatives)
 
 
 def _judged(bench: Bench, task: Task, data: Dataset) -> tuple[list[Dataset], str]:

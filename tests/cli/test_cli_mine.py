@@ -82,6 +82,18 @@ def test_the_summary_has_a_line_for_each_miner(task, shell):
     assert lines[-3:] == ["mined.jsonl", "mined.jsonl.sample.md", "mined.jsonl.report.json"]
 
 
+def test_negatives_that_answer_test_queries_are_counted(task, shell):
+    """Rule: by their text; half of the corpus of a topic answers test queries here."""
+    done = shell("mine", "pairs.jsonl", "--data", "beir:data", "--miner", "bm25", "--out",
+                 "mined.jsonl", *RULE)  # fmt: skip
+
+    answers = {CORPUS[f"d{topic}{n}"] for topic in TOPICS for n in (2, 3)}
+    mined = read_pairs(Path("mined.jsonl"))
+    expected = sum(text in answers for pair in mined for text in pair.negatives)
+    assert report()["corpus"]["negatives_relevant_to_test"] == expected > 0
+    assert f"answer test queries: {expected} negatives" in done.out
+
+
 def test_json_is_the_report_alone(task, shell):
     done = shell("mine", "pairs.jsonl", "--data", "beir:data", "--miner", "bm25", "--out",
                  "mined.jsonl", "--json", *RULE)  # fmt: skip

@@ -87,7 +87,9 @@ def test_what_is_no_measure_of_the_suite_has_a_row_of_its_own(assess, change):
 def test_variants_of_a_leaderboard_have_rows_beside_their_full_vectors(assess):
     """Rule: models stand there once, as measured; a variant has its loss and its outcome."""
     loss = Loss("minilm", -0.05, (-0.07, -0.03), "regressed", 0.02)
-    standing = Standing("minilm, int8", 0.65, (0.6, 0.7), -0.05, 0.01, 0.01, False, False)
+    standing = Standing(
+        "minilm, int8", 0.65, (0.6, 0.7), -0.05, 0.01, 0.01, is_best=False, is_tied=False
+    )
     full = replace(standing, spec="minilm", value=0.7)
     rows = (full, replace(standing, loss=loss))
     report = replace(
