@@ -85,7 +85,7 @@ def test_the_summary_has_a_line_for_each_miner(task, shell):
 def test_negatives_that_answer_test_queries_are_counted(task, shell):
     """Rule: by their text; half of the corpus of a topic answers test queries here."""
     done = shell("mine", "pairs.jsonl", "--data", "beir:data", "--miner", "bm25", "--out",
-                 "mined.jsonl", *RULE)  # fmt: skip
+                 "mined.jsonl", *RULE, "--per-query", "8")  # fmt: skip
 
     answers = {CORPUS[f"d{topic}{n}"] for topic in TOPICS for n in (2, 3)}
     mined = read_pairs(Path("mined.jsonl"))
