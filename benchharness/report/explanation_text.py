@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from benchharness.report.explanation import Explanation, Placed, Side
 
 _GAP = 3
+_BEFORE_ID = 22  # columns: rank, mark, score, rank on the other side
 # Below this two columns would hold no id.
 _NARROWEST = 76
 _SINGLE = 120  # columns of a side that stands alone, at most
@@ -24,9 +25,8 @@ def explanation_lines(found: Explanation, width: int, *, color: bool = False) ->
     """Yields lines of at most `width` columns; relevant documents have a `*`, and colour."""
     yield from _wrapped(_head(found), width)
     yield ""
-    is_beside = len(found.sides) == 2 and width >= _NARROWEST
-    if is_beside:
-        half = (width - _GAP) // 2
+    half = (width - _GAP) // 2
+    if len(found.sides) == 2 and width >= _NARROWEST and _are_apart(found.sides, half):
         columns = [list(_side(one, half, has_other=True)) for one in found.sides]
         for number in range(max(map(len, columns))):
             cells = [column[number] if number < len(column) else ("", False) for column in columns]
@@ -39,6 +39,15 @@ def explanation_lines(found: Explanation, width: int, *, color: bool = False) ->
                 yield _joined([cell], min(width, _SINGLE), color=color)
     yield ""
     yield from _wrapped(_notes(found), width)
+
+
+def _are_apart(sides: Iterable[Side], width: int) -> bool:
+    """Whether no two ids of a side are cut until they look alike."""
+    for side in sides:
+        ids = [one_line(one.doc_id) for one in (*side.ranked, *side.below)]
+        if len({_both_ends(one, width - _BEFORE_ID) for one in ids}) < len(set(ids)):
+            return False
+    return True
 
 
 def _head(found: Explanation) -> Iterator[str]:

@@ -227,6 +227,19 @@ def test_a_long_id_shows_both_ends(sides):
     assert line.endswith("ixing_dict")
 
 
+def test_ids_that_would_be_cut_until_they_look_alike_get_the_whole_width(sides):
+    """Rule: side by side only where every id of a side can be told from the others."""
+    ids = [f"networkx.generators.{middle}.random_connected_graph" for middle in ("one", "two")]
+    ranked = tuple(Placed(one, rank, 0.5, 0, None, None) for rank, one in enumerate(ids, start=1))
+    side = Side("a", "a", {}, ranked, (), 100)
+    found = Explanation("faq", "q", "t", 1, (side, side))
+
+    narrow, wide = shown(found, 80), shown(found, 160)
+
+    assert all(sum(one in line for line in narrow) == 2 for one in ids)
+    assert any(line.count(ids[0]) == 2 for line in wide)
+
+
 NASTY = st.text(st.characters(exclude_categories=("Cs",)), max_size=90)
 
 
