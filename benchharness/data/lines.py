@@ -29,6 +29,10 @@ def find_file(path: Path) -> Path:
     for candidate in candidates:
         if candidate.is_file():
             return candidate
+    if path.is_dir():
+        raise DataError(
+            "this is a folder", where=str(path), remedy="name a file, perhaps one in it"
+        )
     names = ", ".join(candidate.name for candidate in candidates)
     if not path.parent.is_dir():
         raise DataError(

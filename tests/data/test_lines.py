@@ -110,3 +110,9 @@ def test_zst_without_the_package_names_the_extra(tmp_path, monkeypatch):
         list(numbered_lines(tmp_path / "a.zst"))
 
     assert "benchharness[zstd]" in caught.value.remedy
+
+
+def test_a_folder_in_place_of_a_file_is_named_as_one(tmp_path):
+    """Rule: "no such file" would send a reader to look for a wrong path."""
+    with pytest.raises(DataError, match="this is a folder"):
+        find_file(tmp_path)

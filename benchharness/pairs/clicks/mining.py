@@ -223,8 +223,13 @@ def _refuse_empty(earlier: Window, filters: tuple[Filter, ...]) -> None:
     if earlier.rows:
         return
     removed = "; ".join(f"{one.name}: {one.removed:,} {one.unit}" for one in filters if one.removed)
+    if not removed:
+        raise DataError(
+            "no row of the log is earlier than the split",
+            remedy="split later: --split-at TIME within the log, or --later 0.2",
+        )
     raise DataError(
-        f"no row of the log is left ({removed or 'the earlier window is empty'})",
+        f"no row of the log is left ({removed})",
         remedy="name the corpus that the log is of, with the doc_ids of the log",
     )
 

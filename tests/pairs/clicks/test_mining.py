@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import pytest
 
+from benchharness.data.similarity import text_key
 from benchharness.data.texts import TextTable
 from benchharness.errors import DataError
 from benchharness.pairs.clicks.choosing import query_id_of
@@ -325,3 +326,23 @@ def test_the_share_of_raw_pairs_that_is_kept(write_log, pages, corpus):
 
     assert keys(mined.pairs) == [("q", "a")]
     assert mined.report.kept_of_raw == 0.0
+
+
+def test_a_split_before_the_log_is_named_as_that(write_log, pages, corpus):
+    """Rule: nothing was filtered, so the corpus is not what is wrong."""
+    log = write_log(pages(*[("q", "ab", "a")] * 10, ts=1_000))
+
+    with pytest.raises(DataError, match="no row of the log is earlier than the split"):
+        mine(log, corpus, replace(EASY, split_at=10.0))
+
+
+def test_queries_that_are_tested_with_are_never_trained_on(write_log, pages, corpus):
+    """Rule: by the key of the normalised text; a log of nothing else is refused."""
+    rows = pages(*[("Red  Fox", "ab", "a")] * 10, *[("dog", "ba", "b")] * 10)
+
+    mined = mine(write_log(rows), corpus, EASY, held={text_key("red fox")})
+
+    assert keys(mined.pairs) == [("dog", "b")]
+    assert (mined.report.test_pairs, mined.report.test_queries, mined.report.pairs) == (1, 1, 1)
+    with pytest.raises(DataError, match="the suite tests with"):
+        mine(write_log(rows), corpus, EASY, held={text_key("red fox"), text_key("dog")})
