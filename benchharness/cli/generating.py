@@ -304,6 +304,12 @@ def lines_of(written: Written, wish: _Wish) -> Iterator[str]:
     cost = report["llm"]["cost"]
     spent = report["llm"]["usage"]["input_tokens"] + report["llm"]["usage"]["output_tokens"]
     yield f"  paid in all: {spent:,} tokens" + ("" if cost is None else f", {_usd(cost)}")
+    if lost := report["llm"]["lost_requests"]:
+        yield (
+            f"  on their way when a run was killed, and perhaps charged: "
+            f"{format_count(lost, 'request')}, at most {report['llm']['lost_tokens_at_most']:,} "
+            "tokens; they count against the limit"
+        )
     if written.left:
         left = format_count(written.left, "passage")
         why = f": {written.stopped}" if written.stopped else ""

@@ -61,8 +61,11 @@ class AppendOnly:
             self._file.close()
             self._lock.release()
 
-    def append(self, record: Mapping[str, Any]) -> int:
+    def append(self, record: Mapping[str, Any], *, is_forced: bool = True) -> int:
         """Offset in bytes of the record's line, which is on the disk.
+
+        is_forced: False leaves it to the system when it gets there; a crash of this process alone
+                   loses nothing.
 
         Raises DataError where it cannot be written; the file then ends as it did before.
         """
@@ -74,7 +77,8 @@ class AppendOnly:
                 while rest:
                     # A disk that is nearly full takes a part and reports no error yet.
                     rest = rest[self._file.write(rest) :]
-                os.fsync(self._file.fileno())
+                if is_forced:
+                    os.fsync(self._file.fileno())
             except OSError as error:
                 with suppress(OSError):
                     self._file.truncate(offset)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchharness.errors import LLMError, UsageError
+from benchharness.llm.in_flight import InFlight
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import Answer, LanguageModel, Outcome, Request, Usage
 from benchharness.llm.spending import Limits, Meter, worst_case
@@ -35,6 +36,8 @@ class Asked:
     usage:        tokens that this run paid for.
     usage_in_all: tokens that the journal's runs paid for, this one included.
     stopped:      why requests are left over; empty where none are.
+    lost:         requests of earlier runs that were sent and left no answer; those were killed.
+    lost_usage:   what these may have cost, at worst; it counts against the limits.
     """
 
     counts: Mapping[Outcome, int]
@@ -42,6 +45,8 @@ class Asked:
     usage: Usage
     usage_in_all: Usage
     stopped: str = ""
+    lost: int = 0
+    lost_usage: Usage = field(default_factory=Usage)
 
 
 def ask_all(
@@ -65,10 +70,25 @@ def ask_all(
     """
     if concurrency < 1:
         raise UsageError(f"the concurrency is a number from 1, not {concurrency}")
-    meter = Meter(limits, journal.usage, journal.batch_usage)
+    with InFlight(journal) as flight:
+        return _asked(requests, model, schema, journal, limits, flight, concurrency, listener)
+
+
+def _asked(
+    requests: Iterable[Request],
+    model: LanguageModel,
+    schema: type[BaseModel],
+    journal: Journal,
+    limits: Limits,
+    flight: InFlight,
+    concurrency: int,
+    listener: Listener,
+) -> Asked:
+    lost, at_worst = flight.count, flight.usage
+    meter = Meter(limits, journal.usage + at_worst, journal.batch_usage)
     tally = _Tally(journal.usage, len(requests) if isinstance(requests, Sized) else 0, listener)
     source = Unasked(requests, journal)
-    crew = _Crew(model, schema, journal, concurrency)
+    crew = _Crew(model, schema, journal, flight, concurrency)
     try:
         stopped = _keep_asking(source, crew, meter, tally, schema)
     except KeyboardInterrupt:
@@ -85,6 +105,8 @@ def ask_all(
         usage=tally.usage,
         usage_in_all=journal.usage,
         stopped=stopped,
+        lost=lost,
+        lost_usage=at_worst,
     )
 
 
@@ -132,7 +154,7 @@ def _keep_asking(
             refusal = meter.reserve(worst)
             if not refusal:
                 reserved[waiting.key] = worst
-                crew.ask(waiting)
+                crew.ask(waiting, worst)
                 waiting = None
         if not crew.in_flight:
             return refusal
@@ -172,18 +194,25 @@ class _Crew:
     """
 
     def __init__(
-        self, model: LanguageModel, schema: type[BaseModel], journal: Journal, size: int
+        self,
+        model: LanguageModel,
+        schema: type[BaseModel],
+        journal: Journal,
+        flight: InFlight,
+        size: int,
     ) -> None:
         self.model = model
         self.size = size
         self.in_flight = 0
         self._schema = schema
         self._journal = journal
+        self._flight = flight
         self._asked: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
         self._threads = 0
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Request, worst: Usage) -> None:
+        self._flight.note(request.key, worst)
         self.in_flight += 1
         self._asked.put(request)
         if self._threads < min(self.size, self.in_flight):

@@ -34,8 +34,10 @@ class Journal:
         self._offsets: dict[str, int] = {}
         self._unsettled: dict[str, Outcome] = {}
         self._counts: Counter[Outcome] = Counter()
+        self._times: Counter[str] = Counter()
         self._usage = Usage()
         self._batch_usage = Usage()
+        self.identity = identity
         self._file = AppendOnly(path, kind="journal", version=SCHEMA_VERSION, identity=identity)
         try:
             for number, (offset, record) in enumerate(self._file.records(), start=2):
@@ -67,6 +69,11 @@ class Journal:
         """Whether asking this key again would pay for it twice, or in vain."""
         with self._mutex:
             return key in self._offsets and key not in self._unsettled
+
+    def times(self, key: str) -> int:
+        """How many answers of this key there are, the last one included."""
+        with self._mutex:
+            return self._times[key]
 
     def answer(self, key: str) -> Answer | None:
         """The last answer of this key, read from disk."""
@@ -116,6 +123,7 @@ class Journal:
                 self._counts[before] -= 1
             self._counts[answer.outcome] += 1
             self._offsets[answer.key] = offset
+            self._times[answer.key] += 1
             if answer.outcome in UNSETTLED:
                 self._unsettled[answer.key] = answer.outcome
             self._usage += answer.usage

@@ -143,6 +143,9 @@ class Service:
     def bodies(self) -> list[dict[str, Any]]:
         return [one["body"] for one in self._asked("/_requests") if one["path"] == "/v1/messages"]
 
+    def release(self) -> None:
+        self._asked("/_release", {})
+
     def script(self, **script: Any) -> None:
         self._asked("/_script", script)
 

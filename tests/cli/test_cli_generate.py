@@ -38,6 +38,7 @@ class Service(Protocol):
     def paid(self) -> dict[str, int]: ...
     def seen(self) -> dict[str, int]: ...
     def bodies(self) -> list[dict[str, Any]]: ...
+    def release(self) -> None: ...
     def script(self, **script: Any) -> None: ...
     def wait_for(self, **counts: int) -> None: ...
 
@@ -268,7 +269,30 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(
     assert len(service.paid()) == 12
     assert set(service.paid().values()) == {1}
     assert Path("q.jsonl").read_bytes() == undisturbed
+    lost = report()["llm"]["lost_requests"]
+    assert lost >= 3  # those that the service held when the run was killed
+    assert f"perhaps charged: {lost} requests, at most " in ran.out
     assert_no_key(notes.parent, said, ran.out, ran.err)
+
+
+def test_sigterm_keeps_what_is_in_flight(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: as Ctrl-C: a CI that ends a job loses no answer that was paid for."""
+    service = serve(hold_after=5)
+    process = start(*command(*PLAINLY, **ALONE))
+    service.wait_for(held=3)
+    process.send_signal(signal.SIGTERM)
+    service.release()
+    process.communicate(timeout=DEADLINE_SECONDS)
+    service.script(rules=[PLAIN])
+
+    ran = shell(*command(*PLAINLY, **ALONE))
+
+    assert process.returncode == 130
+    assert ran.code == 0
+    assert set(service.paid().values()) == {1}
+    assert report()["llm"]["lost_requests"] == 0
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,10 @@ def write_queries(
             drafts, plan.passages, plan.corpus, plan.encoder, plan.setting, cache, listener
         )
         report = account_of(plan, drafts, sieved, journal, asked.stopped)
+        report["llm"] |= {
+            "lost_requests": asked.lost,
+            "lost_tokens_at_most": asked.lost_usage.tokens,
+        }
         report |= {"out": str(plan.out), "sha256": write_pairs(plan, drafts, sieved.kept, llm.spec)}
         report["evaluation"] = None
         write_report(plan, report)
