@@ -42,9 +42,11 @@ def run(tmp_path):
     gh.chmod(gh.stat().st_mode | stat.S_IEXEC)
     (tmp_path / "my report").mkdir()
 
-    def run(summary="text", comments="", *, denied=False):
+    def run(summary="text", comments="", *, denied=False, verdict="{}"):
         if summary is not None:
             (tmp_path / "my report" / "summary.md").write_text(summary, encoding="utf-8")
+        if verdict is not None:
+            (tmp_path / "my report" / "verdict.json").write_text(verdict, encoding="utf-8")
         answer.write_text(comments, encoding="utf-8")
         if denied:
             fails.touch()
@@ -70,6 +72,14 @@ def test_the_first_time_a_comment_is_written(run):
     assert calls[1] == (
         "api --silent --method POST repos/o/r/issues/7/comments --field body=@my report/summary.md"
     )
+
+
+def test_a_summary_without_its_verdict_is_no_comment(run):
+    """Rule: a run that could not finish its report leaves nothing that speaks for it."""
+    done, calls = run(verdict=None)
+
+    assert done.returncode == 0
+    assert not any("--method" in call for call in calls)
 
 
 def test_later_it_is_replaced(run):

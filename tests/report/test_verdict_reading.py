@@ -142,6 +142,16 @@ def test_a_verdict_that_contradicts_itself_is_refused(assess, change, tmp_path):
         read_report(tmp_path)
 
 
+def test_a_limited_run_reads_back_with_its_gates_incomplete(assess, tmp_path):
+    """Rule: its gates fail as incomplete, and the status says no more than that."""
+    report = Report.of([assess(limit=100, gates=[Gate.floor("recall@10", 0.9)])])
+    write_report(report, tmp_path)
+
+    found = read_report(tmp_path)
+
+    assert (found.status, found.verdicts[0].outcome) == ("incomplete", "incomplete")
+
+
 def test_a_release_that_says_nothing_is_refused(kinds, tmp_path):
     write_report(kinds["plain"], tmp_path)
     content = json.loads((tmp_path / VERDICT).read_text(encoding="utf-8"))
