@@ -192,7 +192,7 @@ def test_options_that_contradict_each_other_are_usage_errors(
     assert not (shop.path / "baselines").exists()
 
 
-@pytest.mark.parametrize("workers", ["0", "2", "4"])
+@pytest.mark.parametrize("workers", ["0", "2", pytest.param("4", marks=pytest.mark.slow)])
 def test_workers_write_the_same_files_as_one_process(shop: Project, workers: str) -> None:
     """Byte for byte, by the controller alone."""
     shop.gates(REGRESSION, models='["current", "hash@dim=512", "hash", "bm25"]')
@@ -207,6 +207,7 @@ def test_workers_write_the_same_files_as_one_process(shop: Project, workers: str
     assert many == serial
 
 
+@pytest.mark.slow
 def test_figures_are_the_same_bytes_whatever_the_workers(shop: Project) -> None:
     """Gates, changes and values of every query: a verdict has no time in it but `timings`."""
     shop.gates(
