@@ -9,18 +9,37 @@ from __future__ import annotations
 import json
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from benchharness.errors import DataError, UsageError
 
 _CHUNK_BYTES = 1 << 16
 
 
-class AppendOnly:
+class Closing(ABC):
+    """What is closed at the end of a `with` block."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AppendOnly(Closing):
     """Append-only JSON lines in `path`, held by this process alone; safe to use from threads.
 
     Line 1 is the header: {kind: version, "identity": identity}. The folder is made.
@@ -43,17 +62,6 @@ class AppendOnly:
         except BaseException:
             self._lock.release()
             raise
-
-    def __enter__(self) -> AppendOnly:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets the file go; a second time does nothing."""

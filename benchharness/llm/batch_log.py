@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from benchharness.llm.append_only import AppendOnly
+from benchharness.llm.append_only import AppendOnly, Closing
 from benchharness.llm.model import Usage
 
 VERSION = 1
@@ -30,7 +29,7 @@ class Sending:
     batch_id: str = ""
 
 
-class BatchLog:
+class BatchLog(Closing):
     """The sendings of a folder, in `path`: an append-only file that one process holds.
 
     Raises UsageError and DataError like the journal.
@@ -51,15 +50,8 @@ class BatchLog:
             self._file.close()
             raise
 
-    def __enter__(self) -> BatchLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Lets the file go, for other processes to open it."""
         self._file.close()
 
     def unfinished(self) -> list[Sending]:

@@ -9,16 +9,15 @@ charged them all the same, and they are asked once more: both count against the 
 from __future__ import annotations
 
 from collections import Counter
-from types import TracebackType
 
-from benchharness.llm.append_only import AppendOnly
+from benchharness.llm.append_only import AppendOnly, Closing
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import Usage
 
 VERSION = 1
 
 
-class InFlight:
+class InFlight(Closing):
     """The requests of earlier runs that were sent and left no answer in the journal.
 
     count: how many. usage: what they have cost at worst.
@@ -37,15 +36,8 @@ class InFlight:
             self._file.close()
             raise
 
-    def __enter__(self) -> InFlight:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Lets the file go, for other processes to open it."""
         self._file.close()
 
     def note(self, key: str, worst: Usage) -> None:

@@ -6,10 +6,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, cast, get_args
 
-from benchharness.llm.append_only import AppendOnly
+from benchharness.llm.append_only import AppendOnly, Closing
 from benchharness.llm.model import UNSETTLED, Answer, Outcome, Usage
 
 SCHEMA_VERSION = 1
@@ -17,7 +17,7 @@ _OUTCOMES = frozenset(get_args(Outcome))
 _TOKENS = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
 
 
-class Journal:
+class Journal(Closing):
     """The answers of a run, appended to `path` one JSON line each; safe to use from threads.
 
     identity: what the answers belong to, such as the model and the version of the prompt; a
@@ -45,17 +45,6 @@ class Journal:
         except BaseException:
             self._file.close()
             raise
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Lets the file go, for other processes to open it."""
