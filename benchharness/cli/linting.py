@@ -62,13 +62,22 @@ def _finding(error: BenchError) -> Finding:
 
 
 def lines_of(task: Task, findings: Sequence[Finding]) -> Iterator[str]:
+    yield f"{task.suite.name} ({task.place}): {counted(findings)}"
+    yield from finding_lines(findings)
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """`0 errors, 2 warnings`."""
     from benchharness.judge.numbers import format_count
 
-    counts = [
+    return ", ".join(
         format_count(sum(one.severity == severity for one in findings), severity)
         for severity, _ in _HEADINGS[:2]
-    ]
-    yield f"{task.suite.name} ({task.place}): {', '.join(counts)}"
+    )
+
+
+def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yields the findings below a heading for each severity, with place and remedy."""
     for severity, heading in _HEADINGS:
         chosen = [one for one in findings if one.severity == severity]
         if chosen:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.cli import PASS, WRONG_INPUT
+from benchharness.cli.linting import counted, finding_lines
 from benchharness.cli.output import progress, table_lines, write, write_json
 from benchharness.cli.task import Task, need_task, suite_tasks, tasks_of
 from benchharness.data.lines import COMPRESSED
@@ -16,7 +17,6 @@ from benchharness.errors import UsageError
 
 if TYPE_CHECKING:
     from benchharness.data.dataset import Dataset
-    from benchharness.data.lint import Finding
     from benchharness.models.encoder import Encoder
     from benchharness.pairs.label_lint import LabelReport
     from benchharness.pairs.lint import PairsReport
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # Needed to name a data set's suite; no model is opened.
 _NO_MODEL = "bm25"
-_HEADINGS = (("error", "errors"), ("warning", "warnings"), ("note", "notes"))
 _LABELS_SHOWN = 10
 _LONGEST = 60
 
@@ -175,8 +174,8 @@ def _lines_of(paths: Sequence[Path], found: PairsReport) -> Iterator[str]:
     from benchharness.judge.numbers import format_count, format_share
 
     named = ", ".join(map(str, paths))
-    yield f"{named}: {format_count(found.pairs, 'pair')}, {_counted(found.findings)}"
-    yield from _finding_lines(found.findings)
+    yield f"{named}: {format_count(found.pairs, 'pair')}, {counted(found.findings)}"
+    yield from finding_lines(found.findings)
     if not found.pairs:
         return
     yield "  sources"
@@ -205,8 +204,8 @@ def _label_lines(found: LabelReport) -> Iterator[str]:
     from benchharness.judge.numbers import format_count, format_share
 
     texts = format_count(found.texts, "labelled text")
-    yield f"{found.path}: {texts}, {_counted(found.findings)}"
-    yield from _finding_lines(found.findings)
+    yield f"{found.path}: {texts}, {counted(found.findings)}"
+    yield from finding_lines(found.findings)
     shown = found.counts[:_LABELS_SHOWN]
     rows = [
         (_shown(label), f"{count:,}", format_share(count, found.texts)) for label, count in shown
@@ -222,28 +221,6 @@ def _shown(name: str) -> str:
 
     line = one_line(name)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
-
-
-def _counted(findings: Sequence[Finding]) -> str:
-    from benchharness.judge.numbers import format_count
-
-    return ", ".join(
-        format_count(sum(one.severity == severity for one in findings), severity)
-        for severity, _ in _HEADINGS[:2]
-    )
-
-
-def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
-    for severity, heading in _HEADINGS:
-        chosen = [one for one in findings if one.severity == severity]
-        if chosen:
-            yield f"  {heading}"
-        for one in chosen:
-            yield f"    {one.code}: {one.message}"
-            if one.where:
-                yield f"      at {one.where}"
-            if one.remedy:
-                yield f"      -> {one.remedy}"
 
 
 def _content(paths: Sequence[Path], found: PairsReport) -> dict[str, object]:
