@@ -15,8 +15,8 @@ cell at once.
 
 EM with an attraction for each cell is biased where cells have few impressions, and a prior makes
 it worse where the ranker is good: the better documents of the high ranks are taken for attention.
-Largest error over ten ranks and five curves, 100,000 pages of 10, with 100 and with 10 pages a
-query (benchmarks/click_model.py --rivals):
+Largest error over ten ranks and five curves, two logs of 100,000 pages of 10 each, with 100 and
+with 10 pages a query (benchmarks/click_model.py --rivals --seeds 2; a third log has 0.020 here):
 
     pages a query   this    EM      MAP-EM, Beta(1, 4)   pairs of ranks harvested
     100             0.009   0.015   0.059                0.011
