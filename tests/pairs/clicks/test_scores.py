@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
@@ -117,15 +117,21 @@ def test_an_examination_below_the_clip_counts_as_the_clip():
 
 
 @settings(max_examples=50, deadline=None)
+@example([(1, 1, 0), (3, 2, 2)])
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 50), st.integers(0, 50)), min_size=1))
-def test_scores_are_between_0_and_1_and_below_the_mean(rows):
-    """Also where an examination is above that of rank 1, and where everything was clicked."""
+def test_scores_are_between_0_and_1_and_above_them_lie_nine_tenths_of_the_posterior(rows):
+    """Also where an examination is above that of rank 1, and where everything was clicked.
+
+    A value that is exceeded with probability 0.9 is at most mean / 0.9 (Markov's inequality). It may
+    be above the mean itself: with nearly all clicked, a little of the posterior lies at 0.
+    """
     cells = counts([(0, 1, 1, 1)] + [(d, r, n, min(n, s)) for d, (r, n, s) in enumerate(rows)])
     curve = given_curve(cells, {1: 1.0, 2: 1.7, 3: 0.01})
 
     found = score_cells(cells, curve, CLIP, fit_prior(cells, curve, CLIP))
 
-    assert ((found.score >= 0) & (found.score <= found.attraction + 0.02)).all()
+    assert (found.score >= 0).all()
+    assert (found.score * (1 - DOUBT) <= found.attraction + 0.01).all()  # 0.01: a bin's width
     assert (found.attraction <= 1).all()
 
 
