@@ -74,8 +74,8 @@ class _Setting:
     @classmethod
     def of(cls, arguments: argparse.Namespace, task: Task) -> _Setting:
         from benchharness.models.cross_encoder import open_cross_encoder
-        from benchharness.models.registry import open_model
         from benchharness.pairs.candidates import MiningRule
+        from benchharness.pairs.miners import open_miner
 
         specs = tuple(dict.fromkeys(arguments.miners))
         if not specs:
@@ -84,7 +84,7 @@ class _Setting:
             )
         scorer = arguments.cross_encoder
         return cls(
-            systems=tuple(open_model(spec, task.base) for spec in specs),
+            systems=tuple(open_miner(spec, task.base) for spec in specs),
             scorer=open_cross_encoder(scorer, task.base) if scorer is not None else None,
             rule=MiningRule(
                 arguments.per_query, arguments.first, arguments.last, arguments.margin,

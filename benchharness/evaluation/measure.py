@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from benchharness.data.dataset import Dataset, Relevance
 from benchharness.evaluation import metrics, ranx_measures
 from benchharness.evaluation.result import Fingerprints, QueryFacts, Result, Run
-from benchharness.evaluation.search import Hits, drop, rank, search, ties_at
+from benchharness.evaluation.retrieval import Clock, searcher_of
+from benchharness.evaluation.search import Hits, drop, ties_at
 from benchharness.measures import Measure
 from benchharness.models.cache import EmbeddingCache
-from benchharness.models.checks import check_vectors
-from benchharness.models.encoder import Encoder, Ranker, is_encoder
-from benchharness.progress import Listener, Step, silent
+from benchharness.models.encoder import System, is_encoder, is_pipeline
+from benchharness.progress import Listener, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,25 +34,9 @@ _LIBRARIES = (
 )  # fmt: skip
 
 
-@dataclass(eq=False)
-class _Clock:
-    """Seconds by stage, added up, and how many documents were encoded meanwhile."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    encoded: int = 0
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
-
-
 def measure_system(
     dataset: Dataset,
-    system: Encoder | Ranker,
+    system: System,
     measures: Sequence[Measure],
     *,
     name: str,
@@ -73,7 +54,7 @@ def measure_system(
     their ids; a limit that leaves nothing out is none. Raises ModelError where vectors are not
     finite or have a wrong dimension.
     """
-    clock = _Clock()
+    clock = Clock()
     if limit is not None and limit >= len(dataset.relevance):
         limit = None  # nothing is left out
     relevance = _limited(dataset.relevance, limit)
@@ -163,76 +144,28 @@ def _limited(relevance: Relevance, limit: int | None) -> Relevance:
 
 def _retrieve(
     dataset: Dataset,
-    system: Encoder | Ranker,
+    system: System,
     relevance: Relevance,
     asked: Sequence[int],
     depth: int,
     cache: EmbeddingCache,
-    clock: _Clock,
+    clock: Clock,
     listener: Listener,
 ) -> tuple[Hits, dict[str, int]]:
     """Hits of every judged query; those that were not asked have none."""
     import numpy as np
 
     texts = [dataset.queries[relevance.query_ids[row]] for row in asked]
-    counts: dict[str, int] = {}
-    if is_encoder(system):
-        query_ids = [relevance.query_ids[row] for row in asked]
-        with clock.stage("encode queries"):
-            queries = cache.encode(system, texts, "query", listener)
-            mute = check_vectors(queries, query_ids, texts, system)
-        watched = _Encoded(listener)
-        with clock.stage("encode documents"):
-            documents = cache.encode(system, dataset.corpus.texts, "document", watched)
-            unranked = check_vectors(documents, dataset.corpus.ids, dataset.corpus.texts, system)
-        with clock.stage("search"):
-            listener(Step("search", 0, len(texts), "queries"))
-            found = search(queries, documents, depth, unranked=unranked)
-            listener(Step("search", len(texts), len(texts), "queries"))
-        # A query without a token points nowhere: it is asked, and answered by nothing.
-        found.rows[mute], found.scores[mute] = -1, -np.inf
-        clock.encoded = watched.count
-        counts["documents_without_tokens"] = int(unranked.sum())
-        counts["queries_without_tokens"] = int(mute.sum())
-    else:
-        with clock.stage("search"):
-            rows = system.scores(dataset.corpus.texts, texts)
-            found = rank(_watched(rows, len(texts), listener), depth)
+    query_ids = [relevance.query_ids[row] for row in asked]
+    searcher = searcher_of(system, dataset.corpus, cache=cache, listener=listener, clock=clock)
+    found = searcher.search(texts, query_ids, depth)
     width = found.rows.shape[1]
     hits = Hits(
         np.full((len(relevance), width), -1, dtype=np.int64),
         np.full((len(relevance), width), -np.inf, dtype=np.float32),
     )
     hits.rows[asked], hits.scores[asked] = found.rows, found.scores
-    return hits, counts
-
-
-@dataclass(eq=False)
-class _Encoded:
-    """Passes steps on, and counts what was encoded beyond what the first step found done."""
-
-    listener: Listener
-    first: int | None = None
-    last: int = 0
-
-    def __call__(self, step: Step) -> None:
-        if step.total:
-            self.first = step.done if self.first is None else self.first
-            self.last = step.done
-        self.listener(step)
-
-    @property
-    def count(self) -> int:
-        return self.last - (self.first or 0)
-
-
-def _watched(
-    rows: Iterator[NDArray[np.float32]], total: int, listener: Listener
-) -> Iterator[NDArray[np.float32]]:
-    for done, row in enumerate(rows):
-        listener(Step("search", done, total, "queries"))
-        yield row
-    listener(Step("search", total, total, "queries"))
+    return hits, dict(searcher.counts)
 
 
 def _run(dataset: Dataset, relevance: Relevance, hits: Hits, depth: int) -> Run:
@@ -262,25 +195,32 @@ def _values(
     return {str(measure): (own | found)[str(measure)] for measure in measures}
 
 
-def _details(dataset: Dataset, system: Encoder | Ranker) -> dict[str, str]:
+def _details(dataset: Dataset, system: System) -> dict[str, str]:
     data = {f"data: {key}": value for key, value in dataset.details}
     left_out = {f"left out: {reason}": str(count) for reason, count in dataset.left_out}
     return {"data": dataset.name} | data | left_out | dict(system.details)
 
 
-def _environment(system: Encoder | Ranker, cache: EmbeddingCache) -> dict[str, str]:
+def _environment(system: System, cache: EmbeddingCache) -> dict[str, str]:
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for library in _LIBRARIES:
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             found[library] = "not installed"
-    # Vectors from the cache were made in the way that is kept beside them, perhaps elsewhere.
+    return found | {"encode_path": _encode_path(system, cache)}
+
+
+def _encode_path(system: System, cache: EmbeddingCache) -> str:
+    """How the vectors were made: those from the cache as is kept beside them, perhaps elsewhere."""
+    if is_pipeline(system):
+        paths = (_encode_path(part, cache) for part in system.parts)
+        return "; ".join(dict.fromkeys(paths))
     kept = cache.encode_paths(system, "document") if is_encoder(system) else ()
-    return found | {"encode_path": "; ".join(kept) or system.encode_path}
+    return "; ".join(kept) or system.encode_path
 
 
-def _timings(clock: _Clock) -> dict[str, float]:
+def _timings(clock: Clock) -> dict[str, float]:
     found = {f"{stage.replace(' ', '_')}_s": spent for stage, spent in clock.seconds.items()}
     if clock.encoded:  # nothing where every vector came from the cache
         found["documents_encoded"] = clock.encoded

@@ -1,22 +1,18 @@
-"""The one door to ranx: every measure that benchharness does not compute itself.
+"""Every measure that benchharness does not compute itself, from ranx.
 
-ranx is used with its traps closed: through `Qrels` and `Run` (plain dicts are aligned by
-insertion order), with strictly decreasing scores made from our own ranking (its ties follow
-insertion order), in the main thread, and with numba's compiler off (it takes 20 to 40 s in a
-cold container, and again for every new length of document id).
+ranx is used with its traps closed: through its door, through `Qrels` and `Run` (plain dicts are
+aligned by insertion order), and with strictly decreasing scores made from our own ranking (its
+ties follow insertion order).
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from benchharness.data.dataset import Qrels
-from benchharness.errors import DataError, MissingDependency
+from benchharness.errors import DataError
+from benchharness.evaluation.ranx_door import ranx_opened
 from benchharness.evaluation.result import Run
 from benchharness.measures import Measure
 
@@ -33,7 +29,6 @@ def values(measures: Sequence[Measure], run: Run, qrels: Qrels) -> dict[str, NDA
     """
     import numpy as np
 
-    ranx = _import_ranx()
     wanted = set(run.query_ids)
     judged: dict[str, dict[str, int]] = {}
     rows = zip(qrels.query_ids, qrels.doc_ids, qrels.relevance.tolist(), strict=True)
@@ -46,7 +41,7 @@ def values(measures: Sequence[Measure], run: Run, qrels: Qrels) -> dict[str, NDA
         if doc_ids
     }
     asked = [query_id for query_id in run.query_ids if query_id in answered]
-    scores = _evaluate(ranx, measures, judged, answered, asked) if asked else {}
+    scores = _evaluate(measures, judged, answered, asked) if asked else {}
     found = {}
     for measure in measures:
         by_query = scores.get(_spelled(measure), {})
@@ -57,15 +52,13 @@ def values(measures: Sequence[Measure], run: Run, qrels: Qrels) -> dict[str, NDA
 
 
 def _evaluate(
-    ranx: ModuleType,
     measures: Sequence[Measure],
     judged: Mapping[str, Mapping[str, int]],
     answered: Mapping[str, Mapping[str, float]],
     asked: Sequence[str],
 ) -> Mapping[str, Mapping[str, float]]:
     """ranx' name of each measure -> query_id -> value."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # numba's notes on types, of no use to a user
+    with ranx_opened() as ranx:
         qrels = ranx.Qrels({query_id: judged[query_id] for query_id in asked})
         run = ranx.Run({query_id: answered[query_id] for query_id in asked})
         ranx.evaluate(qrels, run, [_spelled(measure) for measure in measures], return_mean=False)
@@ -91,18 +84,3 @@ def _refuse_undefined(
 def _spelled(measure: Measure) -> str:
     name = f"{measure.name}.{measure.persistence}" if measure.persistence else measure.name
     return f"{name}@{measure.k}" if measure.k is not None else name
-
-
-def _import_ranx() -> ModuleType:
-    if "numba" not in sys.modules:
-        os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import ranx
-    except ImportError as error:
-        raise MissingDependency(
-            f"ranx cannot be imported: {error}", remedy="pip install --force-reinstall ranx"
-        ) from error
-    module: ModuleType = ranx
-    return module

@@ -10,7 +10,7 @@ Documents are rows in order of doc_id, so "ties by doc_id" is "ties by row".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -123,40 +123,41 @@ def _search_block(
     # The subtraction happens in float64: in float32 it would round away part of the bound.
     floor = kth.astype(np.float64) - bound
     found_query, found_row = np.nonzero(proposed >= floor[:, None])
-    exact = np.concatenate(
-        [
-            *_exact_scores(queries, documents, found_query, found_row),
-            np.empty(0, dtype=np.float32),
-        ]
-    )
+    exact = exact_scores(queries, documents, found_query, found_row)
     if unranked is not None:
         exact[unranked[found_row]] = UNRANKED_SCORE
-    return _cut(found_query, found_row, exact, len(queries), k)
+    return best_of(found_query, found_row, exact, len(queries), k)
 
 
-def _exact_scores(
+def exact_scores(
     queries: NDArray[np.float32],
     documents: NDArray[np.float32],
     query_rows: NDArray[np.int64],
     doc_rows: NDArray[np.int64],
-) -> Iterator[NDArray[np.float32]]:
+) -> NDArray[np.float32]:
+    """The score that counts of each pair of rows; [len(query_rows)] float32."""
     import numpy as np
 
+    scores = np.empty(len(query_rows), dtype=np.float32)
     for start in range(0, len(query_rows), RESCORE_PAIRS):
         pairs = slice(start, start + RESCORE_PAIRS)
         left = queries[query_rows[pairs]].astype(np.float64)
         right = documents[doc_rows[pairs]].astype(np.float64)
-        yield (left * right).sum(axis=1).astype(np.float32)
+        scores[pairs] = (left * right).sum(axis=1).astype(np.float32)
+    return scores
 
 
-def _cut(
+def best_of(
     query_rows: NDArray[np.int64],
     doc_rows: NDArray[np.int64],
     scores: NDArray[np.float32],
     n: int,
     k: int,
 ) -> Hits:
-    """The first k candidates of each query in the total order, as a padded matrix."""
+    """The first k candidates of each of n queries in the total order, as a padded matrix.
+
+    query_rows, doc_rows, scores: of the candidates, in any order, each pair once.
+    """
     import numpy as np
 
     order = np.lexsort((doc_rows, -scores, query_rows))
@@ -179,7 +180,7 @@ def _rank_row(scores: NDArray[np.float32], k: int) -> Hits:
     kth = np.partition(scores, cut)[cut] if width else np.inf
     rows = np.flatnonzero((scores >= kth) & (scores > -np.inf))
     zeros = np.zeros(len(rows), dtype=np.int64)
-    return _cut(zeros, rows, scores[rows], 1, k)
+    return best_of(zeros, rows, scores[rows], 1, k)
 
 
 def _stack(found: list[Hits], k: int) -> Hits:

@@ -33,7 +33,7 @@ from benchharness.judge.statistics import estimate
 from benchharness.judge.verdict import Decision, Estimate, Verdict
 from benchharness.judge.vocabulary import token_evidence
 from benchharness.models.cache import EmbeddingCache, default_cache_folder
-from benchharness.models.encoder import is_encoder
+from benchharness.models.encoder import encoders_of, is_encoder
 from benchharness.models.registry import open_model
 from benchharness.progress import Listener, Step, silent
 from benchharness.suite import MEASURES, DatasetReference, Suite
@@ -107,8 +107,9 @@ class Bench:
         """
         found = self._preflight(suite, base)
         dataset = self.dataset(suite.dataset, base)
-        cut = [self._truncation(suite, model, dataset, base) for model in models or suite.models]
-        return (*found, *(finding for finding in cut if finding is not None))
+        for model in models or suite.models:
+            found += self._truncation(suite, model, dataset, base)
+        return tuple(dict.fromkeys(found))
 
     def measure(self, suite: Suite, model: str, base: Path) -> Result:
         """What the model is worth on the suite. Raises DataError, ModelError."""
@@ -160,7 +161,7 @@ class Bench:
             estimates=estimates,
             decision=decide(result, suite.thresholds, evidence, _floors(suite, model)),
             verdicts=verdicts,
-            findings=(*findings, *([cut] if cut is not None else []), *controls),
+            findings=(*findings, *cut, *controls),
             exhibit=exhibit_of(dataset, result, verdicts),
         )
 
@@ -224,10 +225,14 @@ class Bench:
 
         return self._once(("preflight", suite, base), look)
 
-    def _truncation(self, suite: Suite, model: str, dataset: Dataset, base: Path) -> Finding | None:
-        def look() -> Finding | None:
-            system = open_model(model, base)
-            return truncation(dataset, system) if is_encoder(system) else None
+    def _truncation(
+        self, suite: Suite, model: str, dataset: Dataset, base: Path
+    ) -> tuple[Finding, ...]:
+        """What each encoder that the model is or is made of does not read."""
+
+        def look() -> tuple[Finding, ...]:
+            found = (truncation(dataset, one) for one in encoders_of(open_model(model, base)))
+            return tuple(dict.fromkeys(one for one in found if one is not None))
 
         return self._once(("truncation", suite.dataset, model, base), look)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.errors import CacheError, ModelError
+from benchharness.models.batches import text_keys
 from benchharness.models.encoder import Encoder, Role
 from benchharness.models.shards import CacheWarning, Shelf
 from benchharness.models.wanted import Wanted
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CacheInfo", "CacheWarning", "CachedModel", "EmbeddingCache", "default_cache_folder"]
 
-_UNITS = {"query": "queries", "document": "documents"}
+_UNITS = {"query": "queries", "document": "documents", "pair": "pairs"}
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -136,6 +137,23 @@ class EmbeddingCache:
             shelf.touch()
             progress.report(len(wanted))
         return wanted.result()
+
+    def missing(
+        self, encoder: Encoder, texts: Sequence[str], role: Role
+    ) -> tuple[NDArray[np.int64], int]:
+        """(positions of the texts that would be encoded, how many distinct texts there are).
+
+        Of equal texts the first one. Nothing is encoded; the encoder is asked who it is.
+        """
+        import numpy as np
+
+        keys, first = np.unique(text_keys(texts), return_index=True)
+        absent = np.ones(len(keys), dtype=bool)
+        if self.folder is not None:
+            shelf = self._shelf(_key_of(encoder), role)
+            for shard in shelf.read(shelf.names()):
+                absent &= ~np.isin(keys, shard.keys)
+        return np.sort(first[absent]).astype(np.int64), len(keys)
 
     def encode_paths(self, encoder: Encoder, role: Role) -> tuple[str, ...]:
         """How the kept vectors of a model were made: devices, versions, batch plans; sorted."""
@@ -336,7 +354,8 @@ class _Progress:
 
     def report(self, done: int) -> None:
         unit = _UNITS[self.role]
-        self.listener(Step(f"encode {unit}", done, self.total, unit))
+        work = "score" if self.role == "pair" else "encode"
+        self.listener(Step(f"{work} {unit}", done, self.total, unit))
 
     def waiting(self) -> None:
         self.listener(Step("wait for another process that encodes the same", 0, 0))

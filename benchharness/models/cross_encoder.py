@@ -112,6 +112,21 @@ def open_cross_encoder(spec: str, base: Path | None = None) -> CrossEncoderScore
     return CrossEncoderScorer(spec, folder, options)
 
 
+def is_cross_encoder(spec: str, base: Path | None = None) -> bool:
+    """Whether the spec names a directory, relative to `base` or here, that holds a cross-encoder.
+
+    Also True of a Hub id whose files say so. Raises UsageError for a wrong option.
+    """
+    parsed = parse_spec(spec)
+    if parsed.name in known_names() or parsed.parts or ":" in parsed.name:
+        return False
+    try:
+        folder = _folder_of(parsed, EncoderOptions.of(parsed), base)
+    except ModelError:
+        return False
+    return _is_cross_encoder(folder)
+
+
 def _folder_of(parsed: ModelSpec, options: EncoderOptions, base: Path | None) -> Path:
     path = Path(parsed.name).expanduser()
     found = next((one for one in ((base or Path()) / path, path) if one.is_dir()), None)
@@ -136,10 +151,7 @@ def _folder_of(parsed: ModelSpec, options: EncoderOptions, base: Path | None) ->
 def _refuse_others(folder: Path, spec: str) -> None:
     """Raises ModelError where the small files say that this is something else."""
     config, sentence = _json(folder / "config.json"), _sentence_config(folder)
-    architectures = [str(name) for name in config.get("architectures") or ()]
-    is_saved_as_one = sentence.get("model_type") == "CrossEncoder"
-    is_classifier = any(name.endswith("ForSequenceClassification") for name in architectures)
-    if not (is_saved_as_one or (is_classifier and not (folder / "modules.json").is_file())):
+    if not _is_cross_encoder(folder):
         kind = "an embedding model" if _is_embedding(folder, sentence) else "no cross-encoder"
         more = ": it turns each text into a vector by itself" if "embedding" in kind else ""
         raise ModelError(f"this is {kind}{more}", where=spec, remedy=_REMEDY)
@@ -155,6 +167,13 @@ def _refuse_others(folder: Path, spec: str) -> None:
             "read",
             where=spec, remedy="convert them: CrossEncoder(dir).save_pretrained(new)",
         )  # fmt: skip
+
+
+def _is_cross_encoder(folder: Path) -> bool:
+    architectures = [str(name) for name in _json(folder / "config.json").get("architectures") or ()]
+    is_saved_as_one = _sentence_config(folder).get("model_type") == "CrossEncoder"
+    is_classifier = any(name.endswith("ForSequenceClassification") for name in architectures)
+    return is_saved_as_one or (is_classifier and not (folder / "modules.json").is_file())
 
 
 def _is_embedding(folder: Path, sentence: Mapping[str, Any]) -> bool:

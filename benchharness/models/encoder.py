@@ -1,8 +1,8 @@
-"""What a system under test must be able to do: the `Encoder` and `Ranker` protocols.
+"""What a system under test must be able to do: `Encoder`, `Ranker` and `Pipeline`.
 
-An encoder turns texts into vectors, and the evaluation searches them exactly. A ranker (BM25,
-later rerankers and hybrids) scores documents by itself. Both carry a fingerprint of everything
-that changes their output.
+An encoder turns texts into vectors, and the evaluation searches them exactly. A ranker (BM25)
+scores documents by itself. A pipeline says of which systems it is made and how they work together;
+the evaluation does it. All carry a fingerprint of everything that changes their output.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from benchharness.progress import Listener, silent
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from typing_extensions import TypeIs
 
-Role = Literal["query", "document"]
+# "pair" is a query and a document read together, whose score is kept as a vector of one component.
+Role = Literal["query", "document", "pair"]
 
 
 class Encoder(Protocol):
@@ -91,6 +94,63 @@ class Ranker(Protocol):
         ...
 
 
-def is_encoder(system: Encoder | Ranker) -> TypeIs[Encoder]:
+class Pipeline(Protocol):
+    """Several systems that answer together; see `Encoder` for the shared fields.
+
+    parts: the systems, in the order in which the spec names them.
+    """
+
+    @property
+    def spec(self) -> str: ...
+    @property
+    def parts(self) -> Sequence[System]: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def trainable(self) -> bool: ...
+    @property
+    def details(self) -> Mapping[str, str]: ...
+    @property
+    def encode_path(self) -> str: ...
+
+
+class PairScorer(Protocol):
+    """Scores pairs of a query and a text that it reads together, and cannot search by itself."""
+
+    spec: str
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def pair_scores(
+        self, pairs: Sequence[tuple[str, str]], listener: Listener = silent
+    ) -> NDArray[np.float32]:
+        """The score of each (query, text), in their order; [n], finite, higher is better."""
+        ...
+
+
+System = Encoder | Ranker | Pipeline
+
+
+def is_encoder(system: object) -> TypeIs[Encoder]:
     """Whether the system turns texts into vectors; asks for no property, so it costs nothing."""
     return hasattr(type(system), "encode")
+
+
+def is_pipeline(system: object) -> TypeIs[Pipeline]:
+    """Whether the system is made of others."""
+    return hasattr(system, "parts")
+
+
+def scores_pairs(system: object) -> TypeIs[PairScorer]:
+    """Whether the system reads a query and a text together."""
+    return hasattr(type(system), "pair_scores")
+
+
+def encoders_of(system: System) -> Iterator[Encoder]:
+    """Yields the encoders that a system is or is made of, in the order of its spec."""
+    if is_encoder(system):
+        yield system
+    elif is_pipeline(system):
+        for part in system.parts:
+            yield from encoders_of(part)

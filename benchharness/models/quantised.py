@@ -19,7 +19,7 @@ FLOAT = "float32"
 Precision = Literal["int8", "binary"]
 CODES = get_args(Precision)
 # Of a component, in bits.
-_BITS = {"int8": 8, "binary": 1}
+CODE_BITS = {"int8": 8, "binary": 1}
 # Vectors made into codes at a time; changes no code.
 _BLOCK_ROWS = 65_536
 
@@ -41,13 +41,18 @@ class Quantised:
     A vector of zeros (a text without a token) stays one, so that it still ranks last.
 
     calibration: the documents that the ranges are taken from; binary codes need none.
-    cache:       where the full vectors are.
+    cache:       where the full vectors are; query_cache: those of queries, where elsewhere.
 
     Raises UsageError for another precision, and where int8 has nothing to be calibrated on.
     """
 
     def __init__(
-        self, encoder: Encoder, precision: str, calibration: Sequence[str], cache: EmbeddingCache
+        self,
+        encoder: Encoder,
+        precision: str,
+        calibration: Sequence[str],
+        cache: EmbeddingCache,
+        query_cache: EmbeddingCache | None = None,
     ) -> None:
         if precision not in CODES:
             raise UsageError(
@@ -66,6 +71,7 @@ class Quantised:
         self._encoder = encoder
         self._calibration = calibration
         self._cache = cache
+        self._query_cache = query_cache or cache
 
     @cached_property
     def fingerprint(self) -> str:
@@ -92,7 +98,9 @@ class Quantised:
         """The encoder's, and the "bytes_per_vector" of the codes, where its dimension is known."""
         found = dict(getattr(self._encoder, "costs", {}))
         if "dimension" in found:
-            found["bytes_per_vector"] = float(-(-found["dimension"] * _BITS[self.precision] // 8))
+            found["bytes_per_vector"] = float(
+                -(-found["dimension"] * CODE_BITS[self.precision] // 8)
+            )
         return found
 
     @property
@@ -105,7 +113,8 @@ class Quantised:
         """What the codes stand for, in order, many at a time; of int8 queries the full vectors."""
         import numpy as np
 
-        full = self._cache.encode(self._encoder, texts, role)
+        cache = self._query_cache if role == "query" else self._cache
+        full = cache.encode(self._encoder, texts, role)
         for start in range(0, len(full), _BLOCK_ROWS):
             block = np.asarray(full[start : start + _BLOCK_ROWS])
             is_full = self.precision == "int8" and role == "query"

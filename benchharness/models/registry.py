@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from benchharness.errors import ModelError, UsageError, did_you_mean
-from benchharness.models.encoder import Encoder, Ranker
-from benchharness.models.spec import EncoderOptions, ModelSpec, parse_spec
+from benchharness.models.encoder import Encoder, Ranker, System
+from benchharness.models.spec import CALLS, EncoderOptions, ModelSpec, parse_spec
 
 Factory = Callable[[ModelSpec], Encoder | Ranker]
 
@@ -19,32 +19,35 @@ _BUILT_IN = {
     "wordllama": "benchharness.models.packaged:wordllama",
     "bm25": "benchharness.models.bm25:bm25",
 }
-_NOT_YET = ("openai:", "tei:")
+# Models behind a URL; what follows the colon is theirs.
+_PREFIXES = {
+    "openai:": "benchharness.models.endpoint.opening:openai_endpoint",
+    "tei:": "benchharness.models.endpoint.opening:tei_endpoint",
+}
 _registered: dict[str, Factory] = {}
 
 
-def open_model(spec: str, base: Path | None = None) -> Encoder | Ranker:
+def open_model(spec: str, base: Path | None = None) -> System:
     """The system that a spec names; its weights are loaded when it first encodes.
 
-    A name is looked for among the names of this process (`register`), the built-in ones
-    (minilm, wordllama, bm25) and the entry points of the group `benchharness.models`; then as a
-    directory relative to `base` or to the working folder; then, where it reads `owner/name`, on
-    the Hub. A directory with the name of a built-in is written `./minilm`.
+    A call such as `hybrid(bm25,minilm)` is a pipeline of other specs; `openai:MODEL@URL` and
+    `tei:URL` are models behind a URL, which is not asked before they are used. Another name is
+    looked for among the names of this process (`register`), the built-in ones (minilm, wordllama,
+    bm25) and the entry points of the group `benchharness.models`; then as a directory relative to
+    `base` or to the working folder; then, where it reads `owner/name`, on the Hub. A directory with
+    the name of a built-in is written `./minilm`.
 
     Raises UsageError for a wrong option, MissingDependency for an absent package, and
     ModelError for a name that stands for nothing or a model that cannot be used.
     """
     parsed = parse_spec(spec)
+    if parsed.name in CALLS:
+        from benchharness.models.pipelines import open_pipeline
+
+        return open_pipeline(parsed, base)
     factory = _factory(parsed.name)
     if factory is not None:
         return factory(parsed)
-    if parsed.name.startswith(_NOT_YET):
-        raise ModelError(
-            f"models behind a URL ({parsed.name.partition(':')[0]}:) cannot be opened by this "
-            "version",
-            where=spec,
-            remedy="it opens " + ", ".join(known_names()) + ", directories and Hub ids",
-        )
     return _open_files(parsed, base)
 
 
@@ -59,7 +62,7 @@ def register(name: str, factory: Factory) -> None:
 
     Raises UsageError for the name of a built-in system or one that no spec can spell.
     """
-    if name in _BUILT_IN:
+    if name in _BUILT_IN or name in CALLS:
         raise UsageError(f"{name!r} is a built-in model", remedy="register another name")
     if parse_spec(name).name != name:
         raise UsageError(f"{name!r} reads as a name with options", remedy="register a plain name")
@@ -69,8 +72,11 @@ def register(name: str, factory: Factory) -> None:
 def _factory(name: str) -> Factory | None:
     if name in _registered:
         return _registered[name]
-    if name in _BUILT_IN:
-        module, _, function = _BUILT_IN[name].partition(":")
+    place = _BUILT_IN.get(name) or next(
+        (place for prefix, place in _PREFIXES.items() if name.startswith(prefix)), None
+    )
+    if place is not None:
+        module, _, function = place.partition(":")
         return cast("Factory", getattr(import_module(module), function))
     for entry in metadata.entry_points(group=ENTRY_POINTS, name=name):
         try:

@@ -1,5 +1,7 @@
 """Model specs: `minilm@dim=64,max_length=128` in, a checked `ModelSpec` out.
 
+A pipeline is spelled as a call, its parts as specs: `hybrid(bm25,minilm@dim=64)@fusion=rrf`.
+
 Imports nothing heavy: front ends check specs before anything is opened.
 """
 
@@ -15,12 +17,17 @@ from benchharness.errors import UsageError, did_you_mean
 
 DType = Literal["float32", "float16", "bfloat16"]
 PoolingMode = Literal["mean", "cls", "max", "lasttoken"]
+Backend = Literal["torch", "onnx", "openvino"]
 
 _PAIR = r"[A-Za-z_][A-Za-z0-9_]*=[^,]*"
 _OPTIONS = re.compile(rf"{_PAIR}(?:,{_PAIR})*")
+_ONE_PAIR = re.compile(_PAIR)
+# What stands before the parenthesis of a pipeline.
+CALLS = ("hybrid", "rerank", "int8", "binary")
 _DEVICE = re.compile(r"[a-z]+(:\d+)?")
 _DTYPES = ("float32", "float16", "bfloat16")
 _POOLINGS = ("mean", "cls", "max", "lasttoken")
+_BACKENDS = ("torch", "onnx", "openvino")
 T = TypeVar("T")
 
 
@@ -31,11 +38,13 @@ class ModelSpec:
     text:    the whole spec, as the user wrote it; reports show this.
     name:    what stands before the options: `minilm`, a directory, a Hub id, `openai:MODEL@URL`.
     options: (name, decoded value) pairs, in order of name.
+    parts:   the specs between the parentheses of a pipeline, as written; else empty.
     """
 
     text: str
     name: str
     options: tuple[tuple[str, str], ...] = ()
+    parts: tuple[str, ...] = ()
 
     def option(self, name: str) -> str | None:
         """The option's value, None where it is not given."""
@@ -54,10 +63,15 @@ def parse_spec(text: str) -> ModelSpec:
 
     Options follow the last `@` whose right side reads `name=value(,name=value)*`, so that
     `openai:MODEL@URL` has none. Values may be percent-encoded (a comma is `%2C`, `@` is `%40`).
-    Raises UsageError for an empty spec and for an option given twice.
+    Parts of a pipeline are parted by commas; a comma before `name=value` belongs to the options of
+    the part before it. Raises UsageError for an empty spec, for an option given twice, and for a
+    parenthesis without its other half.
     """
     if not isinstance(text, str) or not text.strip():
         raise UsageError(f"model spec {text!r} is empty", remedy="name a model, such as 'minilm'")
+    call = next((name for name in CALLS if text.startswith(f"{name}(")), None)
+    if call is not None:
+        return _parse_call(text, call)
     for at in _ats(text):
         name, right = text[:at], text[at + 1 :]
         if name and _OPTIONS.fullmatch(right):
@@ -68,6 +82,52 @@ def parse_spec(text: str) -> ModelSpec:
 def encode_value(value: str) -> str:
     """The value as it must be written in a spec: commas, `@` and `%` percent-encoded."""
     return quote(value, safe=" !\"#$&'()*+-./:;<=>?[\\]^_`{|}~")
+
+
+def _parse_call(text: str, name: str) -> ModelSpec:
+    start = len(name) + 1
+    end = _closing(text, start)
+    rest = text[end + 1 :]
+    if rest and not (rest[0] == "@" and _OPTIONS.fullmatch(rest[1:])):
+        raise UsageError(
+            f"after the parenthesis of {name} stands {rest!r}",
+            where=text,
+            remedy=f"options follow an @: {text[: end + 1]}@option=value",
+        )
+    options = _pairs(text, rest[1:]) if rest else ()
+    return ModelSpec(text, name, options, _parts(text[start:end]))
+
+
+def _closing(text: str, start: int) -> int:
+    """The position of the parenthesis that closes the one before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if not depth:
+            return place
+    raise UsageError(
+        "a parenthesis is not closed",
+        where=text,
+        remedy="write NAME(PART,PART); a parenthesis in an option's value is %28 or %29",
+    )
+
+
+def _parts(inside: str) -> tuple[str, ...]:
+    """The specs in a text, parted by the commas that stand in no parenthesis and no options."""
+    pieces, depth = [""], 0
+    for letter in inside:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    parts: list[str] = []
+    for piece in pieces:
+        if parts and _ONE_PAIR.fullmatch(piece.lstrip()):
+            parts[-1] += "," + piece
+        else:
+            parts.append(piece)
+    return tuple(part.strip() for part in parts) if inside.strip() else ()
 
 
 def _ats(text: str) -> Iterator[int]:
@@ -102,6 +162,8 @@ class EncoderOptions:
     trust_remote_code: whether Python code that comes with the model may run.
     batch_size:      texts in a batch, in place of benchharness' own plan; not part of a model's
                      identity, though it changes the last bits.
+    backend:         what runs the transformer; like the batch size, it changes the last bits only.
+    weights:         "int8" for weights that are quantised; another model, with other vectors.
     """
 
     dim: int | None = None
@@ -114,13 +176,15 @@ class EncoderOptions:
     pooling: PoolingMode | None = None
     trust_remote_code: bool = False
     batch_size: int | None = None
+    backend: Backend = "torch"
+    weights: Literal["int8"] | None = None
 
     @classmethod
     def of(cls, spec: ModelSpec) -> EncoderOptions:
         """The options of a spec.
 
-        Raises UsageError, with what was meant, for an unknown option or a value that it
-        cannot have.
+        Raises UsageError, with what was meant, for an unknown option, a value that it cannot
+        have, or options that do not go together.
         """
         spec.refuse_options(KNOWN_OPTIONS)
 
@@ -137,7 +201,7 @@ class EncoderOptions:
                     remedy=f"write {spec.name}@{name}={_EXAMPLES[name]}",
                 ) from None
 
-        return cls(
+        found = cls(
             dim=read("dim", _positive, "a whole number of at least 1"),
             max_length=read("max_length", _positive, "a whole number of at least 1"),
             dtype=cast("DType", read("dtype", _one_of(_DTYPES), _listed(_DTYPES)) or "float32"),
@@ -150,7 +214,35 @@ class EncoderOptions:
             ),
             trust_remote_code=bool(read("trust_remote_code", _yes_or_no, "yes or no")),
             batch_size=read("batch_size", _positive, "a whole number of at least 1"),
+            backend=cast(
+                "Backend", read("backend", _one_of(_BACKENDS), _listed(_BACKENDS)) or "torch"
+            ),
+            weights=cast("Literal['int8'] | None", read("weights", _one_of(("int8",)), "int8")),
         )
+        found._refuse_combinations(spec)
+        return found
+
+    def _refuse_combinations(self, spec: ModelSpec) -> None:
+        if self.weights is not None and self.backend != "onnx":
+            raise UsageError(
+                f"weights={self.weights} goes with backend=onnx alone",
+                where=spec.text,
+                remedy=f"write {spec.name}@backend=onnx,weights={self.weights}",
+            )
+        if self.backend == "torch":
+            return
+        if self.dtype != "float32":
+            raise UsageError(
+                f"backend={self.backend} computes in float32, not in {self.dtype}",
+                where=spec.text,
+                remedy="leave @dtype out, or leave @backend out",
+            )
+        if self.device not in (None, "cpu"):
+            raise UsageError(
+                f"backend={self.backend} runs on the CPU, not on {self.device}",
+                where=spec.text,
+                remedy="leave @device out, or leave @backend out",
+            )
 
 
 _EXAMPLES = {
@@ -164,6 +256,8 @@ _EXAMPLES = {
     "pooling": "mean",
     "trust_remote_code": "yes",
     "batch_size": "32",
+    "backend": "onnx",
+    "weights": "int8",
 }
 KNOWN_OPTIONS = tuple(_EXAMPLES)
 

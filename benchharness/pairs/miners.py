@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.data.texts import TextTable
+from benchharness.errors import UsageError
 from benchharness.evaluation.search import Hits, rank, search
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.checks import check_vectors
-from benchharness.models.encoder import Encoder, Ranker, is_encoder
+from benchharness.models.encoder import Encoder, Ranker, is_encoder, is_pipeline
+from benchharness.models.registry import open_model
 from benchharness.pairs.positives import Known
 from benchharness.progress import Listener, Step
 
@@ -31,6 +34,21 @@ class Ranking:
     miner: str
     hits: Hits
     worst: NDArray[np.float64]
+
+
+def open_miner(spec: str, base: Path | None = None) -> Encoder | Ranker:
+    """The system of a spec that can mine: one that scores every document.
+
+    Raises UsageError for a pipeline, and what `open_model` raises.
+    """
+    system = open_model(spec, base)
+    if is_pipeline(system):
+        raise UsageError(
+            f"{spec} cannot mine: a pipeline scores only what its first stage finds, and positives "
+            "beyond that have no score to compare with",
+            remedy="name its parts as miners, such as --miner bm25 --miner minilm",
+        )
+    return system
 
 
 def ranking_of(

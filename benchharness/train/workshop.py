@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import Encoder, Ranker
-from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
 from benchharness.pairs.candidates import MiningRule
+from benchharness.pairs.miners import open_miner
 from benchharness.pairs.negatives import mine
 from benchharness.pairs.pair import Pair
 from benchharness.progress import Listener, silent
@@ -100,7 +100,7 @@ class Workshop:
 
     def _miner(self, fitted: Fitted | None) -> Encoder | Ranker:
         if self.recipe.miner != SELF:
-            return open_model(self.recipe.miner, self.base)
+            return open_miner(self.recipe.miner, self.base)
         return self.encoder if fitted is None else self.encoder.around(fitted.model)
 
     def _with_negatives(

@@ -266,6 +266,15 @@ def test_a_journal_that_cannot_be_written_stops_the_run(journal, schema, request
     assert len(model.asked) <= 4
 
 
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C interrupts, as in a terminal; workers of pytest-xdist ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_keeps_what_was_in_flight(journal, schema, requests_of):
     interrupted = threading.Event()
 
@@ -282,6 +291,7 @@ def test_ctrl_c_keeps_what_was_in_flight(journal, schema, requests_of):
     assert len(journal) < 10_000
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_does_not_wait_for_a_service_that_does_not_answer(
     journal, schema, requests_of, monkeypatch
 ):

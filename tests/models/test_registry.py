@@ -149,17 +149,6 @@ def test_misspelt_options_are_told_their_form() -> None:
     assert "NAME@option=value" in caught.value.remedy
 
 
-@pytest.mark.parametrize("spec", ["openai:text-embedding-3-small@http://h/v1", "tei:http://h"])
-def test_a_system_of_a_later_version_is_refused_by_name(spec: str) -> None:
-    """The message says what this version opens."""
-    with pytest.raises(ModelError) as caught:
-        open_model(spec)
-
-    assert spec.partition(":")[0] in caught.value.message
-    assert "minilm" in caught.value.remedy
-    assert "bm25" in caught.value.remedy
-
-
 def test_a_missing_directory_says_where_it_was_looked_for(tmp_path: Path) -> None:
     """A path with more than one slash is no Hub id."""
     with pytest.raises(ModelError) as caught:

@@ -131,3 +131,62 @@ def test_a_value_that_cannot_be_is_refused_with_an_example(option: str, expected
     assert caught.value.message == f"{name}={value!r} is not {expected}"
     assert caught.value.remedy.startswith(f"write m@{name}=")
     EncoderOptions.of(parse_spec(caught.value.remedy.removeprefix("write ")))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "parts", "options"),
+    [
+        ("hybrid(bm25,minilm)", "hybrid", ("bm25", "minilm"), ()),
+        ("hybrid( bm25 , minilm )", "hybrid", ("bm25", "minilm"), ()),
+        ("int8(minilm@dim=64)", "int8", ("minilm@dim=64",), ()),
+        (
+            "rerank(minilm@dim=64,max_length=128,minilm)@top=20",
+            "rerank",
+            ("minilm@dim=64,max_length=128", "minilm"),
+            (("top", "20"),),
+        ),
+        (
+            "rerank(hybrid(bm25,minilm@dim=8,dtype=float16)@k=3,binary(minilm))",
+            "rerank",
+            ("hybrid(bm25,minilm@dim=8,dtype=float16)@k=3", "binary(minilm)"),
+            (),
+        ),
+        (
+            "hybrid(bm25,openai:m@http://h:1/v1@dim=8,rate=60)@fusion=rrf",
+            "hybrid",
+            ("bm25", "openai:m@http://h:1/v1@dim=8,rate=60"),
+            (("fusion", "rrf"),),
+        ),
+        ("hybrid()", "hybrid", (), ()),
+        ("hybrid(a,)", "hybrid", ("a", ""), ()),
+    ],
+)
+def test_a_pipeline_is_a_call_whose_parts_are_specs(text, name, parts, options) -> None:
+    """Rule: a comma before `name=value` goes on with the options of the part before it."""
+    spec = parse_spec(text)
+
+    assert (spec.text, spec.name, spec.parts, spec.options) == (text, name, parts, options)
+
+
+@pytest.mark.parametrize("text", ["hybrid", "models/hybrid(1)", "hybrids(a,b)", "x(a)@dim=64"])
+def test_other_names_are_no_pipelines(text: str) -> None:
+    assert parse_spec(text).parts == ()
+
+
+def test_a_parenthesis_in_a_value_is_encoded() -> None:
+    spec = parse_spec("rerank(minilm@query_prompt=%28q%29 ,bm25)")
+
+    assert spec.parts == ("minilm@query_prompt=%28q%29", "bm25")
+    assert parse_spec(spec.parts[0]).option("query_prompt") == "(q)"
+
+
+@pytest.mark.parametrize("text", ["hybrid(bm25,minilm", "rerank(int8(minilm),bm25", "int8("])
+def test_an_open_parenthesis_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not closed"):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize("rest", ["x", "@", "@top", ")", " @top=1"])
+def test_what_follows_the_parenthesis_are_options_or_nothing(rest: str) -> None:
+    with pytest.raises(UsageError, match="after the parenthesis"):
+        parse_spec("hybrid(a,b)" + rest)
