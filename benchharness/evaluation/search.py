@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Bytes of proposed scores held at once; bounds memory, changes no result.
-SCORE_BUFFER_BYTES = 256 * 2**20
+# Products held at once: few enough to stay near the core. Changes no result.
+QUERY_BLOCK = 1024
 # Pairs rescored at once: few enough to stay in a core's cache. Changes no result.
-RESCORE_PAIRS = 2**9
+RESCORE_PAIRS = 2**7
 DOCUMENT_BLOCK = 8192
+# Candidates of a block of queries that are remembered before they are scored. Changes no result.
+_PENDING_PAIRS = 2**21
 # Below every real score, and finite, so that files and tools can hold it.
 UNRANKED_SCORE = -1e30
 _UNIT_ROUNDOFF = 2.0**-24  # of float32
@@ -46,27 +48,34 @@ def search(
     k: int,
     *,
     unranked: NDArray[np.bool_] | None = None,
-    buffer_bytes: int = SCORE_BUFFER_BYTES,
+    query_block: int = QUERY_BLOCK,
     document_block: int = DOCUMENT_BLOCK,
 ) -> Hits:
     """The k documents with the largest dot product for each query.
 
     queries [n, dim], documents [m, dim]; `unranked` [m] marks documents that rank after all
     others whatever their score (texts without a token; they score UNRANKED_SCORE).
-    `buffer_bytes` and `document_block` bound memory and change no result.
+    `query_block` and `document_block` bound memory and change no result.
     """
     import numpy as np
 
     k = min(k, len(documents))
-    rows_at_once = max(1, buffer_bytes // (4 * max(1, len(documents))))
-    largest = float(np.sqrt(np.einsum("ij,ij->i", documents, documents).max(initial=0.0)))
-    found = [
-        _search_block(
-            queries[start : start + rows_at_once], documents, k, largest, unranked, document_block
+    if not k or not len(queries):
+        return Hits(
+            np.empty((len(queries), k), dtype=np.int64), np.empty((len(queries), k), np.float32)
         )
-        for start in range(0, len(queries), rows_at_once)
-    ]
-    return _stack(found, k)
+    largest = _longest(documents)
+    blocks = range(0, len(queries), query_block)
+    return _stack(
+        [
+            _search_block(
+                queries[start : start + query_block],
+                documents, k, largest, unranked, document_block,
+            )
+            for start in blocks
+        ],
+        k,
+    )  # fmt: skip
 
 
 def rank(scores: Iterable[NDArray[np.float32]], k: int) -> Hits:
@@ -108,25 +117,133 @@ def _search_block(
 ) -> Hits:
     import numpy as np
 
-    proposed = np.empty((len(queries), len(documents)), dtype=np.float32)
+    pool = _Pool(queries, documents, k, largest, unranked)
+    buffer = np.empty((len(queries), min(document_block, len(documents))), dtype=np.float32)
     for start in range(0, len(documents), document_block):
-        stop = start + document_block
-        np.matmul(queries, documents[start:stop].T, out=proposed[:, start:stop])
-    if unranked is not None:
-        proposed[:, unranked] = UNRANKED_SCORE
-    cut = len(documents) - k
-    kth = np.partition(proposed, cut, axis=1)[:, cut] if k else np.full(len(queries), np.inf)
-    # Two products of n terms in float32 differ from the exact one by at most dim * u * |q| |d|
-    # each; the rounding of the final score adds its own u.
-    lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
-    bound = 2 * (queries.shape[1] + 2) * _UNIT_ROUNDOFF * lengths * largest
-    # The subtraction happens in float64: in float32 it would round away part of the bound.
-    floor = kth.astype(np.float64) - bound
-    found_query, found_row = np.nonzero(proposed >= floor[:, None])
-    exact = exact_scores(queries, documents, found_query, found_row)
-    if unranked is not None:
-        exact[unranked[found_row]] = UNRANKED_SCORE
-    return best_of(found_query, found_row, exact, len(queries), k)
+        stop = min(start + document_block, len(documents))
+        proposed = buffer[:, : stop - start]
+        np.matmul(queries, documents[start:stop].T, out=proposed)
+        if unranked is not None:
+            proposed[:, unranked[start:stop]] = UNRANKED_SCORE
+        pool.add(proposed, start)
+    return pool.hits()
+
+
+class _Pool:
+    """The documents that may be among the k best of each query, block by block.
+
+    Whatever is within the bound of the k-th best product so far is kept; from time to time, and in
+    the end, the scores that count decide. So memory is bounded also where all scores are equal.
+    """
+
+    def __init__(
+        self,
+        queries: NDArray[np.float32],
+        documents: NDArray[np.float32],
+        k: int,
+        largest: float,
+        unranked: NDArray[np.bool_] | None,
+    ) -> None:
+        import numpy as np
+
+        self._queries = queries
+        self._documents = documents
+        self._k = k
+        self._unranked = unranked
+        # Two products of n terms in float32 differ from the exact one by at most dim * u * |q| |d|
+        # each; the rounding of the final score adds its own u.
+        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        self._bound = 2 * (queries.shape[1] + 2) * _UNIT_ROUNDOFF * lengths * largest
+        self._best = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        self._settled = Hits(
+            np.full((len(queries), k), -1, dtype=np.int64),
+            np.full((len(queries), k), -np.inf, dtype=np.float32),
+        )
+        self._pending: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+        self._pairs = 0
+
+    def add(self, proposed: NDArray[np.float32], start: int) -> None:
+        """Takes the products with the documents from row `start` on; [queries, documents]."""
+        import numpy as np
+
+        if start == 0 and proposed.shape[1] > self._k:
+            cut = proposed.shape[1] - self._k
+            self._best = np.partition(proposed, cut, axis=1)[:, cut:]
+        width = proposed.shape[1]
+        # One flat comparison: a boolean matrix searched by rows and columns costs several times.
+        flat = np.flatnonzero(proposed >= self._floor()[:, None])
+        rows, columns = np.divmod(flat, width)
+        scores = proposed[rows, columns]
+        self._pending.append((rows, columns + start, scores))
+        self._pairs += len(rows)
+        if start or width <= self._k:
+            self._raise(rows, scores)
+        if self._pairs > _PENDING_PAIRS:
+            self._settle()
+
+    def hits(self) -> Hits:
+        self._settle()
+        return self._settled
+
+    def _floor(self) -> NDArray[np.float32]:
+        """Below this nothing is among the k best; rounded down, so that nothing is lost."""
+        import numpy as np
+
+        exact = self._best.min(axis=1).astype(np.float64) - self._bound
+        floor = exact.astype(np.float32)
+        return np.where(floor > exact, np.nextafter(floor, np.float32(-np.inf)), floor)
+
+    def _raise(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Takes new products into the k best of each query; rows are in order."""
+        import numpy as np
+
+        if not len(rows):
+            return
+        starts = np.searchsorted(rows, np.arange(len(self._best) + 1))
+        found = np.full((len(self._best), int(np.diff(starts).max())), -np.inf, dtype=np.float32)
+        found[rows, np.arange(len(rows)) - starts[rows]] = scores
+        both = np.concatenate([self._best, found], axis=1)
+        cut = both.shape[1] - self._k
+        self._best = np.partition(both, cut, axis=1)[:, cut:]
+
+    def _settle(self) -> None:
+        """Scores what is pending exactly, and keeps the k best of each query in the total order."""
+        import numpy as np
+
+        if not self._pending:
+            return
+        floor = self._floor()
+        kept = [
+            (rows[near], doc_rows[near])
+            for rows, doc_rows, scores in self._pending
+            for near in [scores >= floor[rows]]
+        ]
+        query_rows = np.concatenate([rows for rows, _ in kept])
+        doc_rows = np.concatenate([found for _, found in kept])
+        exact = exact_scores(self._queries, self._documents, query_rows, doc_rows)
+        if self._unranked is not None:
+            exact[self._unranked[doc_rows]] = UNRANKED_SCORE
+        old_rows, places = np.nonzero(self._settled.rows >= 0)
+        self._settled = best_of(
+            np.concatenate([query_rows, old_rows]),
+            np.concatenate([doc_rows, self._settled.rows[old_rows, places]]),
+            np.concatenate([exact, self._settled.scores[old_rows, places]]),
+            len(self._queries),
+            self._k,
+        )
+        self._pending, self._pairs = [], 0
+
+
+def _longest(documents: NDArray[np.float32]) -> float:
+    """The length of the longest vector; a block at a time, so that a memory map stays on disk."""
+    import numpy as np
+
+    squares = (
+        np.vecdot(block, block).max(initial=0.0)
+        for start in range(0, len(documents), DOCUMENT_BLOCK)
+        for block in [documents[start : start + DOCUMENT_BLOCK]]
+    )
+    return float(np.sqrt(max(squares, default=0.0)))
 
 
 def exact_scores(
@@ -138,12 +255,13 @@ def exact_scores(
     """The score that counts of each pair of rows; [len(query_rows)] float32."""
     import numpy as np
 
+    exact = queries.astype(np.float64)
     scores = np.empty(len(query_rows), dtype=np.float32)
     for start in range(0, len(query_rows), RESCORE_PAIRS):
         pairs = slice(start, start + RESCORE_PAIRS)
-        left = queries[query_rows[pairs]].astype(np.float64)
-        right = documents[doc_rows[pairs]].astype(np.float64)
-        scores[pairs] = (left * right).sum(axis=1).astype(np.float32)
+        products = exact[query_rows[pairs]]
+        products *= documents[doc_rows[pairs]]
+        scores[pairs] = products.sum(axis=1)
     return scores
 
 

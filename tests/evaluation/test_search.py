@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchharness.evaluation import search as search_module
 from benchharness.evaluation.search import UNRANKED_SCORE, Hits, drop, rank, search, ties_at
 
 # Few distinct values make many exact ties, and vectors that differ only in their last bits.
@@ -42,15 +44,38 @@ def problems(draw):
     return queries, documents, draw(st.integers(1, 45))
 
 
-@given(problems(), st.integers(1, 4000), st.integers(1, 50))
-@settings(max_examples=200, deadline=None)
-def test_search_is_brute_force_for_every_block_size(problem, buffer_bytes, document_block):
-    """Blocks bound memory; the ranking is the definition's, ties by row included."""
+@given(problems(), st.integers(1, 8), st.integers(1, 50), st.sampled_from([0, 7, 1 << 20]))
+@settings(max_examples=300, deadline=None)
+def test_search_is_brute_force_for_every_block_size(problem, query_block, document_block, pending):
+    """Blocks and scoring early bound memory; the ranking is the definition's, ties by row."""
     queries, documents, k = problem
 
-    hits = search(queries, documents, k, buffer_bytes=buffer_bytes, document_block=document_block)
+    with patch.object(search_module, "_PENDING_PAIRS", pending):
+        hits = search(queries, documents, k, query_block=query_block, document_block=document_block)
 
     assert as_pairs(hits) == brute_force(queries, documents, k)
+
+
+@pytest.mark.parametrize("order", ["best last", "best first", "all equal"])
+def test_memory_is_bounded_whatever_the_order_of_the_documents(order, monkeypatch):
+    """Where every document is better than those before, or as good, none can be left out early."""
+    monkeypatch.setattr(search_module, "_PENDING_PAIRS", 1000)
+    scores = np.linspace(0.1, 1, 5000, dtype=np.float32)
+    scores = {"best last": scores, "best first": scores[::-1], "all equal": scores * 0 + 1}[order]
+    held = []
+
+    class Watched(search_module._Pool):
+        def _settle(self):
+            held.append(self._pairs)
+            super()._settle()
+
+    monkeypatch.setattr(search_module, "_Pool", Watched)
+
+    hits = search(np.ones((3, 1), np.float32), scores[:, None], 10, document_block=500)
+
+    wanted = {"best last": range(4999, 4989, -1)}.get(order, range(10))
+    assert hits.rows.tolist() == [list(wanted)] * 3
+    assert max(held) <= 1000 + 3 * 500
 
 
 @given(problems(), st.randoms(use_true_random=False))

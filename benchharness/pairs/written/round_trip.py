@@ -28,7 +28,6 @@ BUCKETS = (("1", 1), ("2-5", 5), ("6-20", 20))
 BEYOND = "beyond"
 DEEPEST = 20
 _AT_ONCE = 8192  # queries whose vectors are in memory together
-_BUFFER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,7 @@ def ranks_of(
         listener(Step("round trip", first, len(drafts), "queries"))
         vectors = cache.encode(encoder, queries, "query")
         mute = check_vectors(vectors, queries, queries, encoder)
-        hits = search(
-            vectors, documents, max(k, DEEPEST), unranked=unranked, buffer_bytes=_BUFFER_BYTES
-        ).rows
+        hits = search(vectors, documents, max(k, DEEPEST), unranked=unranked).rows
         hits[mute] = -1
         own = sources[block, None]
         same = passages.doc_rows[hits] == passages.doc_rows[own]
