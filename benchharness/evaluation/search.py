@@ -191,7 +191,8 @@ class _Pool:
 
         exact = self._best.min(axis=1).astype(np.float64) - self._bound
         floor = exact.astype(np.float32)
-        return np.where(floor > exact, np.nextafter(floor, np.float32(-np.inf)), floor)
+        lower: NDArray[np.float32] = np.nextafter(floor, np.float32(-np.inf))
+        return np.where(floor > exact, lower, floor)
 
     def _raise(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
         """Takes new products into the k best of each query; rows are in order."""
