@@ -14,6 +14,7 @@ from benchharness.errors import SuiteError, did_you_mean
 from benchharness.gate import Gate, Waiver, check_share
 from benchharness.measures import Measure, parse_measure
 from benchharness.recipe import Recipe
+from benchharness.redaction import NO_SECRETS, holds_secret
 
 # What a suite measures that names no measures.
 MEASURES = ("recall@10", "ndcg@10", "mrr@10")
@@ -115,6 +116,8 @@ class Suite:
             raise self._error("thresholds is not a Thresholds", "thresholds=Thresholds(0.65, 0.80)")
         if isinstance(self.depth, bool) or not isinstance(self.depth, int) or self.depth < 1:
             raise self._error(f"depth is {self.depth!r}", "depth is a whole number of at least 1")
+        if any(holds_secret(model) for model in self.models):
+            raise self._error("a model holds a password or a key", NO_SECRETS)
         self._check_measures()
         self._check_gates()
         self._check_waivers()

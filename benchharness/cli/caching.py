@@ -68,6 +68,28 @@ def prune(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def forget(arguments: argparse.Namespace) -> int:
+    from benchharness.models.cache import default_cache_folder
+    from benchharness.models.endpoint.memory import Memory, address_named
+
+    address = address_named(arguments.spec)
+    if address is None:
+        raise UsageError(
+            "only models behind a URL are remembered; others are known by their files",
+            remedy="write openai:MODEL@URL or tei:URL",
+        )
+    folder = default_cache_folder()
+    forgotten = Memory(folder).forget(address)
+    if arguments.json:
+        write_json({"folder": str(folder), "service": str(address), "forgotten": forgotten})
+    elif forgotten:
+        write(f"{address} is forgotten; the next run takes its model as it is then")
+        write("  its vectors of before are not used with the new ones, and go with the oldest")
+    else:
+        write(f"nothing is remembered of {address} in {folder}")
+    return 0
+
+
 def parse_size(text: str) -> int:
     """`5GB` as bytes; K, M, G and T are powers of 1000. Raises UsageError."""
     match = _SIZE.fullmatch(text.strip())

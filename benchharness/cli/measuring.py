@@ -55,6 +55,10 @@ def measure(arguments: argparse.Namespace) -> int:
 
     need_task(arguments)
     tasks = tasks_of(arguments)
+    if arguments.dry_run:
+        from benchharness.cli.dry_running import dry_run
+
+        return dry_run(arguments, tasks)
     folder = Path(arguments.out or DEFAULT_OUT)
     policy = policy_of(arguments, tasks)
     baselines = baselines_of(arguments, folder)

@@ -80,6 +80,24 @@ def need_limit(limits: Limits, found: Estimate, most: Usage) -> None:
     )
 
 
+def left_out_line(number: int, noun: str, most: str) -> str:
+    """`2 passages were asked when an earlier run was killed; …`, with the way to ask them again.
+
+    most: what that costs at worst, in words.
+    """
+    were, them, they_are = ("was", "it", "it is") if number == 1 else ("were", "them", "they are")
+    return (
+        f"{format_count(number, noun)} {were} asked when an earlier run was killed; the service "
+        f"may have charged {them}, so {they_are} left out. --ask-again asks {them} once more "
+        f"(at most {most})"
+    )
+
+
+def usd(amount: float) -> str:
+    """`1.25 USD`, with four digits below a dollar."""
+    return f"{amount:.2f} USD" if amount >= 0.995 or not amount else f"{amount:.4f} USD"
+
+
 def estimate_line(found: Estimate) -> str:
     """`at most 1,200 requests, about 640,000 tokens read, 720,000 written: 4.24 USD`."""
     about = "roughly" if found.is_rough else "about"

@@ -74,7 +74,7 @@ def _with_pairs(task: Task, files: list[str]) -> Suite:
 
 
 def _recipe(arguments: argparse.Namespace, suite: Suite) -> Recipe:
-    """The suite's recipe, changed by the file and then by --set. Raises UsageError."""
+    """The suite's recipe, changed by the file, by --set and by --teacher. Raises UsageError."""
     import tomllib
 
     recipe = suite.recipe
@@ -89,7 +89,10 @@ def _recipe(arguments: argparse.Namespace, suite: Suite) -> Recipe:
                 remedy="a recipe is TOML, with lines such as learning_rate = 5e-5",
             ) from None
         recipe = recipe.changed(settings, str(path))
-    return recipe.changed(parse_settings(arguments.settings), "--set")
+    recipe = recipe.changed(parse_settings(arguments.settings), "--set")
+    if arguments.teacher is None:
+        return recipe
+    return recipe.changed({"teacher": arguments.teacher}, "--teacher")
 
 
 def _run(

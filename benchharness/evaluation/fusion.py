@@ -1,9 +1,9 @@
 """Several rankings of the same queries, fused into one by ranx.
 
-ranx is used with its traps closed. It sorts equal scores by chance, so what reads ranks is given
-our ranks instead of scores. It fails on a run without a document, so a query that every run
-answers stands beside the real ones. It gives the only document of a list, and all of a list with
-equal scores, the 0 that unretrieved documents have: one more document below them makes min-max
+ranx is used with its traps closed. It leaves equal scores to an unstable sort, so what reads ranks
+is given our ranks instead of scores. It fails on a run without a document, so a query that every
+run answers stands beside the real ones. It gives the only document of a list, and all of a list
+with equal scores, the 0 that unretrieved documents have: one more document below them makes min-max
 and sum say what they mean. The order of what comes back is ours: (-score, row) in float32.
 """
 

@@ -57,7 +57,7 @@ def measure_system(
     clock = Clock()
     if limit is not None and limit >= len(dataset.relevance):
         limit = None  # nothing is left out
-    relevance = _limited(dataset.relevance, limit)
+    relevance = limited(dataset.relevance, limit)
     depth = max([depth, DECISION_CUT, *(measure.k or 0 for measure in measures)])
     asked = [row for row, query in enumerate(relevance.query_ids) if query in dataset.queries]
     hits, counts = _retrieve(
@@ -122,7 +122,7 @@ def _facts(
     )
 
 
-def _limited(relevance: Relevance, limit: int | None) -> Relevance:
+def limited(relevance: Relevance, limit: int | None) -> Relevance:
     """The judgments of `limit` queries, the smallest by a hash of their ids: seeded, stable."""
     import numpy as np
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PLAIN = "recall@10"
 CAPPED = "capped recall@10"
+# Models behind a URL; see `models.registry`.
+_ENDPOINTS = ("openai:", "tei:")
 _ORIGINS = {
     "llm": "the queries were written by an LLM, not by users",
     "docstrings": "the queries are docstring sentences, not users' words",
@@ -204,6 +207,12 @@ def _instead(model: str, outcome: str) -> str:
         return "BM25 has nothing to tune: it is the bar that a model has to clear"
     if outcome == "skip":
         return "keep the model; its weights could not be tuned anyway"
+    if model.startswith(_ENDPOINTS):
+        return (
+            "its weights are out of reach: distil it into a local model, which learns from its "
+            "vectors, and measure that: benchharness tune --suite NAME --model LOCAL --teacher "
+            f"{shlex.quote(model)}"
+        )
     return (
         "its weights cannot be tuned here: distil it, training an open model on what it "
         "retrieves, and measure that"

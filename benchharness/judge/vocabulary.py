@@ -60,10 +60,10 @@ def token_evidence(texts: Sequence[str], encoder: Encoder | Ranker) -> TokenEvid
 
     Looks at up to 2,000 texts (a seeded sample) and 20,000 characters of each. A term is
     frequent that stands in at least 5 of them and in at least 0.2 %; upper and lower case are
-    one term. None for a ranker, which has no subword tokenizer, and for a corpus without words
-    between spaces.
+    one term. None for a ranker, which has no subword tokenizer, for an encoder whose counts are
+    estimates, and for a corpus without words between spaces.
     """
-    if not is_encoder(encoder):
+    if not is_encoder(encoder) or not getattr(encoder, "counts_are_exact", True):
         return None
     sample = _sample(texts)
     occurrences, spread, spellings = _count(sample)

@@ -1,4 +1,8 @@
-"""Many requests, several at once; each answer is on disk before its worker asks the next."""
+"""Many requests, several at once; each answer is on disk before its worker asks the next.
+
+What was on its way when an earlier run was killed may have been paid for: it is left out, unless
+the caller says that it is to be asked once more.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,12 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Container, Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchharness.errors import LLMError, UsageError
-from benchharness.llm.in_flight import InFlight
+from benchharness.llm.in_flight import InFlight, Lost
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import Answer, LanguageModel, Outcome, Request, Usage
 from benchharness.llm.spending import Limits, Meter, worst_case
@@ -36,8 +40,9 @@ class Asked:
     usage:        tokens that this run paid for.
     usage_in_all: tokens that the journal's runs paid for, this one included.
     stopped:      why requests are left over; empty where none are.
-    lost:         requests of earlier runs that were sent and left no answer; those were killed.
-    lost_usage:   what these may have cost, at worst; it counts against the limits.
+    lost:         what earlier runs sent in vain, since they were killed; it counts against the
+                  limits.
+    left_out:     of these, key -> worst case of the requests that this run did not ask again.
     """
 
     counts: Mapping[Outcome, int]
@@ -45,8 +50,8 @@ class Asked:
     usage: Usage
     usage_in_all: Usage
     stopped: str = ""
-    lost: int = 0
-    lost_usage: Usage = field(default_factory=Usage)
+    lost: Lost = field(default_factory=Lost)
+    left_out: Mapping[str, Usage] = field(default_factory=dict)
 
 
 def ask_all(
@@ -57,9 +62,13 @@ def ask_all(
     limits: Limits,
     *,
     concurrency: int = 8,
+    ask_again: bool = False,
     listener: Listener = silent,
 ) -> Asked:
     """What came of asking these requests, `concurrency` at once; the answers are in the journal.
+
+    ask_again: also asks what was on its way when an earlier run was killed, and may pay for it a
+               second time.
 
     Requests are taken lazily, one for each free worker. A key that the journal has settled is
     not asked. At a limit nothing more is asked, what is in flight is waited for, and `stopped`
@@ -71,26 +80,30 @@ def ask_all(
     if concurrency < 1:
         raise UsageError(f"the concurrency is a number from 1, not {concurrency}")
     with InFlight(journal) as flight:
-        return _asked(requests, model, schema, journal, limits, flight, concurrency, listener)
+        left_out = {} if ask_again else flight.lost.unanswered
+        source = Unasked(requests, journal, left_out)
+        total = len(requests) if isinstance(requests, Sized) else 0
+        tally = _Tally(total, listener)
+        meter = Meter(limits, journal.usage + flight.lost.usage, journal.batch_usage)
+        crew = _Crew(model, schema, journal, flight, concurrency)
+        stopped = _to_the_end(source, crew, meter, tally, schema)
+        return Asked(
+            counts=dict(tally.counts),
+            kept=source.kept,
+            usage=tally.usage,
+            usage_in_all=journal.usage,
+            stopped=stopped,
+            lost=flight.lost,
+            left_out=left_out,
+        )
 
 
-def _asked(
-    requests: Iterable[Request],
-    model: LanguageModel,
-    schema: type[BaseModel],
-    journal: Journal,
-    limits: Limits,
-    flight: InFlight,
-    concurrency: int,
-    listener: Listener,
-) -> Asked:
-    lost, at_worst = flight.count, flight.usage
-    meter = Meter(limits, journal.usage + at_worst, journal.batch_usage)
-    tally = _Tally(journal.usage, len(requests) if isinstance(requests, Sized) else 0, listener)
-    source = Unasked(requests, journal)
-    crew = _Crew(model, schema, journal, flight, concurrency)
+def _to_the_end(
+    source: Unasked, crew: _Crew, meter: Meter, tally: _Tally, schema: type[BaseModel]
+) -> str:
+    """Why requests are left over; empty where none are. Nothing is in flight, error or not."""
     try:
-        stopped = _keep_asking(source, crew, meter, tally, schema)
+        return _keep_asking(source, crew, meter, tally, schema)
     except KeyboardInterrupt:
         crew.drain(GRACE_SECONDS)
         raise
@@ -99,28 +112,25 @@ def _asked(
         raise
     finally:
         crew.dismiss()
-    return Asked(
-        counts=dict(tally.counts),
-        kept=source.kept,
-        usage=tally.usage,
-        usage_in_all=journal.usage,
-        stopped=stopped,
-        lost=lost,
-        lost_usage=at_worst,
-    )
 
 
 class Unasked:
     """The requests that the journal has not settled, one for each key, as they are taken.
 
-    kept: how many were passed over, since the journal had settled them before this run.
+    left_out: keys that are passed over, too.
+    kept:     how many were passed over, since the journal had settled them before this run.
+    passed:   how many were passed over in all.
     """
 
-    def __init__(self, requests: Iterable[Request], journal: Journal) -> None:
+    def __init__(
+        self, requests: Iterable[Request], journal: Journal, left_out: Container[str] = ()
+    ) -> None:
         self._requests = iter(requests)
         self._journal = journal
+        self._left_out = left_out
         self._taken: set[str] = set()
         self.kept = 0
+        self.passed = 0
 
     def __iter__(self) -> Iterator[Request]:
         return self
@@ -130,10 +140,11 @@ class Unasked:
             if request.key in self._taken:
                 continue
             self._taken.add(request.key)
-            if self._journal.settled(request.key):
-                self.kept += 1
-                continue
-            return request
+            is_kept = self._journal.settled(request.key)
+            if not is_kept and request.key not in self._left_out:
+                return request
+            self.kept += is_kept
+            self.passed += 1
         raise StopIteration
 
 
@@ -161,7 +172,7 @@ def _keep_asking(
         # What comes in was less than its worst case, mostly: a refused request may fit now.
         answer = crew.next_answer()
         meter.settle(reserved.pop(answer.key), answer.usage)
-        tally.add(answer, source.kept)
+        tally.add(answer, source.passed)
         if tally.unserved >= patience:
             raise LLMError(
                 f"{tally.unserved:,} requests in a row were not answered; the last one: "
@@ -173,18 +184,17 @@ def _keep_asking(
 
 @dataclass
 class _Tally:
-    before: Usage
     total: int
     listener: Listener
     counts: Counter[Outcome] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
     unserved: int = 0
 
-    def add(self, answer: Answer, kept: int) -> None:
+    def add(self, answer: Answer, passed: int) -> None:
         self.counts[answer.outcome] += 1
         self.usage += answer.usage
         self.unserved = self.unserved + 1 if answer.outcome in ("failed", "rejected") else 0
-        self.listener(Step(STAGE, self.counts.total() + kept, self.total, "requests"))
+        self.listener(Step(STAGE, self.counts.total() + passed, self.total, "requests"))
 
 
 class _Crew:
@@ -244,9 +254,17 @@ class _Crew:
     def _work(self) -> None:
         while (request := self._asked.get()) is not None:
             try:
-                answer = self.model.ask(request, self._schema)
+                answer = self._answer(request)
                 self._journal.append(answer)
             except BaseException as error:
                 self._done.put(error)
             else:
                 self._done.put(answer)
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            return self.model.ask(request, self._schema)
+        except LLMError:
+            # A wrong key or no credit: the service said so, and served nothing.
+            self._flight.free(request.key)
+            raise

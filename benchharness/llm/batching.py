@@ -17,6 +17,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable, Sized
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from benchharness.errors import LLMError, UsageError
 from benchharness.llm.asking import Asked, Unasked
 from benchharness.llm.batch import Batch, BatchModel, NotSubmitted, UnclearSubmission
 from benchharness.llm.batch_log import BatchLog, Sending
+from benchharness.llm.in_flight import lost_of
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import UNSETTLED, Answer, LanguageModel, Outcome, Request, Usage
 from benchharness.llm.spending import Limits, Meter, worst_case
@@ -62,6 +64,7 @@ def ask_in_batches(
     folder: Path,
     poll_seconds: float = 60,
     per_batch: int = 10_000,
+    ask_again: bool = False,
     listener: Listener = silent,
 ) -> Asked:
     """What came of asking these requests in batches; the answers are in the journal.
@@ -69,6 +72,7 @@ def ask_in_batches(
     folder:    holds what a killed run must know; give the same one again.
     per_batch: requests in a batch, 1 to 100,000. A limit cuts batches smaller: the worst case of
                all that is open is reserved, at the price of batches.
+    ask_again: as for `ask_all`: also asks what was sent outside of batches and lost.
     A row that expired or failed is sent again in a later batch, 3 times in all.
 
     A killed run is resumed with the same arguments: what was sent is waited for, and what is in
@@ -83,11 +87,14 @@ def ask_in_batches(
         raise UsageError(f"a batch has 1 to {MOST_REQUESTS:,} requests, not {per_batch:,}")
     total = len(requests) if isinstance(requests, Sized) else 0
     with BatchLog(folder / LOG, {"model": model.spec}) as log:
-        run = _Run(model, schema, journal, Meter(limits, journal.usage, journal.batch_usage), log)
-        run.source = Unasked(requests, journal)
+        lost = lost_of(journal)
+        meter = Meter(limits, journal.usage + lost.usage, journal.batch_usage)
+        left_out = {} if ask_again else lost.unanswered
+        run = _Run(model, schema, journal, meter, log)
+        run.source = Unasked(requests, journal, left_out)
         run.per_batch, run.poll_seconds = per_batch, poll_seconds
         run.report = lambda done: listener(Step(STAGE, done, total, "requests"))
-        return run.to_the_end()
+        return replace(run.to_the_end(), lost=lost, left_out=left_out)
 
 
 def refuse_open_batches(folder: Path, model: LanguageModel) -> None:
@@ -320,7 +327,7 @@ class _Run:
         self.journal.append(answer, batch=True)
         self.usage += answer.usage
         self.outcomes[answer.key] = answer.outcome
-        self.report(len(self.outcomes) + self.source.kept)
+        self.report(len(self.outcomes) + self.source.passed)
         return answer.usage
 
 

@@ -60,7 +60,7 @@ class Journal(Closing):
             return key in self._offsets and key not in self._unsettled
 
     def times(self, key: str) -> int:
-        """How many answers of this key there are, the last one included."""
+        """How often this key was answered outside a batch, the last time included."""
         with self._mutex:
             return self._times[key]
 
@@ -112,12 +112,13 @@ class Journal(Closing):
                 self._counts[before] -= 1
             self._counts[answer.outcome] += 1
             self._offsets[answer.key] = offset
-            self._times[answer.key] += 1
             if answer.outcome in UNSETTLED:
                 self._unsettled[answer.key] = answer.outcome
             self._usage += answer.usage
             if batch:
                 self._batch_usage += answer.usage
+            else:
+                self._times[answer.key] += 1
 
     def _answer(self, record: Mapping[str, Any], number: int) -> Answer:
         key, outcome, content = record.get("key"), record.get("outcome"), record.get("content")

@@ -14,6 +14,7 @@ from typing import Literal, TypeVar, cast
 from urllib.parse import quote, unquote
 
 from benchharness.errors import UsageError, did_you_mean
+from benchharness.redaction import NO_SECRETS, holds_secret
 
 DType = Literal["float32", "float16", "bfloat16"]
 PoolingMode = Literal["mean", "cls", "max", "lasttoken"]
@@ -69,6 +70,8 @@ def parse_spec(text: str) -> ModelSpec:
     """
     if not isinstance(text, str) or not text.strip():
         raise UsageError(f"model spec {text!r} is empty", remedy="name a model, such as 'minilm'")
+    if holds_secret(text):
+        raise UsageError("a model spec holds a password or a key", remedy=NO_SECRETS)
     call = next((name for name in CALLS if text.startswith(f"{name}(")), None)
     if call is not None:
         return _parse_call(text, call)
@@ -257,7 +260,7 @@ _EXAMPLES = {
     "trust_remote_code": "yes",
     "batch_size": "32",
     "backend": "onnx",
-    "weights": "int8",
+    "weights": "int8,backend=onnx",
 }
 KNOWN_OPTIONS = tuple(_EXAMPLES)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from benchharness.evaluation.measure import measure_system
 from benchharness.evaluation.result import Result
 from benchharness.gate import GuardGate
 from benchharness.measures import parse_measure
+from benchharness.models.endpoint.encoder import EndpointEncoder
 from benchharness.models.registry import open_model
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
 from benchharness.pairs.leaks import Leaks, find_leaks
@@ -178,6 +180,12 @@ def prepare(
 def trainable_encoder(model: str, base: Path) -> SentenceTransformerEncoder:
     """The encoder of a spec whose weights can be trained. Raises UsageError, ModelError."""
     system = open_model(model, base)
+    if isinstance(system, EndpointEncoder):
+        raise UsageError(
+            f"{model} is behind a URL, and its weights are out of reach",
+            remedy="distil it into a local model: benchharness tune --suite NAME --model LOCAL "
+            f"--teacher {shlex.quote(model)}",
+        )
     if not isinstance(system, SentenceTransformerEncoder):
         raise UsageError(
             f"{model} has no weights that could be trained here",

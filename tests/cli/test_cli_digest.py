@@ -115,6 +115,31 @@ def test_the_limit_that_is_proposed_is_enough(
     assert shell("digest", "run", "--llm", LLM, *words).code == 0
 
 
+def test_what_a_killed_run_asked_is_asked_again_on_request_alone(
+    lost: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: as for `generate`; a comparison without a digest is no success."""
+    service = serve(themes("q000"))
+    shell("digest", "run", "--llm", LLM, *LIMIT)
+    journal = next(lost.glob("digest-*.answers.jsonl"))
+    header = journal.read_text(encoding="utf-8").splitlines()[0]
+    journal.write_text(f"{header}\n", encoding="utf-8")  # as after a kill before the answer came
+
+    left = shell("digest", "run", "--llm", LLM, *LIMIT, "--price", "1/5")
+    paid = service.paid()
+    refused = shell("digest", "run", "--llm", LLM, "--ask-again")
+    words = refused.err.split("add ")[1].split(",")[0].split()
+    again = shell("digest", "run", "--llm", LLM, "--ask-again", *words)
+
+    assert left.code == 2
+    assert "1 comparison was asked when an earlier run was killed" in left.err
+    assert "so it is left out. --ask-again asks it once more (at most 0.0" in left.err
+    assert set(paid.values()) == {1}
+    assert again.code == 0
+    assert "they decide nothing" in again.out
+    assert set(service.paid().values()) == {2}
+
+
 def test_a_report_that_lost_nothing_asks_nothing(
     shell: Shell, serve: Callable[..., Service]
 ) -> None:

@@ -254,7 +254,10 @@ def undisturbed(notes: Path, shell: Shell, serve: Callable[..., Service]) -> byt
 def test_a_killed_run_goes_on_and_pays_for_nothing_twice(
     notes: Path, shell: Shell, serve: Callable[..., Service], undisturbed: bytes
 ) -> None:
-    service = serve(hold_after=5)
+    """Rule: three passages were charged and their answers lost: left out, told, and asked again on
+    request alone.
+    """
+    service = serve(hold_after=5, pay_first=True)
     process = start(*command(*PLAINLY, **ALONE))
     service.wait_for(held=3)
     said = kill(process)
@@ -263,16 +266,123 @@ def test_a_killed_run_goes_on_and_pays_for_nothing_twice(
 
     ran = shell(*command(*PLAINLY, **ALONE))
 
-    assert len(before) == 5
+    assert len(before) == 8
     assert ran.code == 0
     assert "answered before: 5" in ran.out
+    assert "left out: 3, asked when an earlier run was killed and perhaps charged" in ran.out
+    assert "to ask: 4 passages" in ran.out
     assert len(service.paid()) == 12
     assert set(service.paid().values()) == {1}
+    assert "perhaps charged: 3 requests, at most " in ran.out
+    assert (
+        "3 passages were asked when an earlier run was killed; the service may have charged them, "
+        "so they are left out. --ask-again asks them once more (at most "
+    ) in ran.out
+    assert "stopped" not in ran.out
+    found = report()
+    assert (found["complete"], found["stopped"], found["llm"]["lost_requests"]) == (True, "", 3)
+    assert (found["answers"]["ok"], found["answers"]["left_out"]) == (9, 3)
+    assert len(found["left_out"]["names"]) == found["left_out"]["passages"] == 3
+    again = shell(*command(*PLAINLY, "--ask-again", **ALONE))
+    assert again.code == 0
     assert Path("q.jsonl").read_bytes() == undisturbed
-    lost = report()["llm"]["lost_requests"]
-    assert lost >= 3  # those that the service held when the run was killed
-    assert f"perhaps charged: {lost} requests, at most " in ran.out
-    assert_no_key(notes.parent, said, ran.out, ran.err)
+    assert sorted(service.paid().values()) == [1] * 9 + [2] * 3
+    assert "left out" not in again.out
+    assert_no_key(notes.parent, said, ran.out, ran.err, again.out, again.err)
+
+
+def lose(number: int) -> list[str]:
+    """The documents whose answers, the last of the run, no journal has: as after a kill."""
+    journal = Path("q.run/answers.jsonl")
+    lines = journal.read_text(encoding="utf-8").splitlines(keepends=True)
+    journal.write_text("".join(lines[:-number]), encoding="utf-8")
+    hashes = {json.loads(line)["key"].partition("-")[0] for line in lines[-number:]}
+    index = Path("q.run/passages.jsonl").read_text(encoding="utf-8").splitlines()
+    return sorted(one["doc_id"] for one in map(json.loads, index) if one["hash"] in hashes)
+
+
+def test_what_is_left_out_is_named_with_what_it_costs_to_ask_again(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: with --json on stderr too, and no limit is needed where nothing is asked."""
+    service = serve()
+    price = ("--price", "1/5")
+    shell(*command(*price, "--max-cost", "1"))
+    names = lose(2)
+
+    ran = shell(*command(*price, "--json", "--quiet"))
+    dry = shell(*command(*price, "--json", "--dry-run"))
+    dry_again = shell(*command(*price, "--json", "--dry-run", "--ask-again"))
+
+    out = ran.json["left_out"]
+    assert (ran.code, ran.json) == (0, report())
+    assert (out["passages"], sorted(out["names"])) == (2, names)
+    assert out["cost_at_most"] > 2 * 1000 * 5e-6  # two answers as long as they may be
+    assert f"asks them once more (at most {out['cost_at_most']:.4f} USD)" in ran.err
+    assert {pair.doc_id for pair in read_pairs(Path("q.jsonl"))}.isdisjoint(names)
+    assert [(one.json["to_ask"], one.json["left_out"]) for one in (dry, dry_again)] == [
+        (0, 2), (2, 0)
+    ]  # fmt: skip
+    assert set(service.paid().values()) == {1}
+
+
+def test_the_limit_that_is_proposed_is_enough_to_ask_again(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: what was lost counts against it at its worst, and once more what is asked now."""
+    serve()
+    shell(*command(*SPENDING))
+    lose(6)
+
+    refused = shell(*command("--ask-again"))
+    flag = re.search(r"add (--max-tokens \d+)", refused.err)
+
+    assert refused.code == 2
+    assert flag is not None
+    ran = shell(*command("--ask-again", *flag.group(1).split()))
+    assert ran.code == 0
+    assert "stopped" not in ran.out
+    assert report()["answers"]["ok"] == 12
+
+
+def test_batches_leave_out_what_was_lost_outside_of_them(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: one default for both; asked again in a batch, it costs the half."""
+    service = serve()
+    batch = (*SPENDING, "--batch", "--poll-seconds", "0.01", "--price", "1/5")
+    shell(*command(*SPENDING, "--price", "1/5"))
+    lose(3)
+    alone = shell(*command(*SPENDING, "--price", "1/5", "--json")).json
+
+    left = shell(*command(*batch, "--json"))
+    paid = service.paid()
+    again = shell(*command(*batch, "--json", "--ask-again"))
+
+    assert left.json["left_out"]["passages"] == 3
+    assert left.json["llm"]["lost_requests"] == 3
+    half = 0.5 * alone["left_out"]["cost_at_most"]
+    assert left.json["left_out"]["cost_at_most"] == pytest.approx(half)
+    assert set(paid.values()) == {1}
+    assert (again.json["answers"]["ok"], again.json["left_out"]["passages"]) == (12, 0)
+    assert service.seen()["batches"] == 1
+
+
+def test_where_all_is_left_out_the_way_on_is_named(
+    notes: Path, shell: Shell, serve: Callable[..., Service]
+) -> None:
+    """Rule: an empty file must not look like success."""
+    service = serve()
+    shell(*command(*SPENDING, "--passages", "1"))
+    lose(1)
+
+    ran = shell(*command(*SPENDING, "--passages", "1"))
+
+    assert ran.code == 2
+    assert "no query is left" in ran.err
+    assert "1 passage was asked when an earlier run was killed" in ran.err
+    assert "so it is left out. --ask-again asks it once more" in ran.err
+    assert set(service.paid().values()) == {1}
 
 
 def test_sigterm_keeps_what_is_in_flight(
@@ -342,6 +452,8 @@ def test_an_open_batch_is_not_asked_again_one_by_one(
     assert "12 requests were sent in batches whose results were not read" in ran.err
     assert "--batch" in ran.err
     assert set(service.paid().values()) == {1}  # by the batch
+    dry = shell(*command("--dry-run", "--json", **ALONE)).json
+    assert (dry["to_ask"], dry["left_out"]) == (12, 0)  # a batch is not lost
 
 
 @pytest.mark.slow
@@ -357,7 +469,7 @@ def test_a_killed_run_finds_the_same_passages_again(
     kill(process)
     service.script(rules=[PLAIN])
 
-    ran = shell(*command(*SPENDING, **ALONE))
+    ran = shell(*command(*SPENDING, "--ask-again", **ALONE))
 
     assert ran.code == 0
     assert report()["round_trip"]["ranks"][0]["queries"] > 0

@@ -1,6 +1,7 @@
 """A run as a process of its own, to be killed and begun again.
 
-python asking_program.py all|batches FOLDER COUNT [BATCH SIZE]
+python asking_program.py all|again FOLDER COUNT CONCURRENCY
+python asking_program.py batches FOLDER COUNT BATCH_SIZE
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Queries(pydantic.BaseModel):
 
 
 def main() -> int:
-    how, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    how, folder = sys.argv[1], Path(sys.argv[2])
+    count, size = map(int, sys.argv[3:])
     requests = (
         Request(f"k{number}", "the rules", f"passage number {number}", 100)
         for number in range(count)
@@ -32,8 +34,16 @@ def main() -> int:
     model = AnthropicModel("some-model", max_retries=2)
     try:
         with Journal(folder / "answers.jsonl", {"model": model.spec}) as journal:
-            if how == "all":
-                asked = ask_all(requests, model, Queries, journal, Limits(), concurrency=4)
+            if how != "batches":
+                asked = ask_all(
+                    requests,
+                    model,
+                    Queries,
+                    journal,
+                    Limits(),
+                    concurrency=size,
+                    ask_again=how == "again",
+                )
             else:
                 asked = ask_in_batches(
                     requests,
@@ -43,12 +53,13 @@ def main() -> int:
                     Limits(),
                     folder=folder,
                     poll_seconds=0.01,
-                    per_batch=int(sys.argv[4]),
+                    per_batch=size,
                 )
     except BenchError as error:
         print(error)  # noqa: T201
         return 1
-    print(dict(asked.counts), asked.kept)  # noqa: T201
+    left_out = [] if how == "batches" else [len(asked.left_out)]
+    print(dict(asked.counts), asked.kept, *left_out)  # noqa: T201
     return 0
 
 

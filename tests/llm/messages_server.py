@@ -12,6 +12,7 @@ The script is a JSON object; every part of it may be absent:
     lifecycle         {model: "deprecated" | "retired"}
     no_model_list     true: GET /v1/models is answered 404
     hold_after        requests of messages after the first so many wait for POST /_release
+    pay_first         true: a request is paid for as it comes, before it waits or is answered
     rules             list; the first that applies to a request and is not used up is followed:
         match         a piece of the user's text ("" applies to every request)
         times         how often it is followed; absent: always
@@ -282,6 +283,9 @@ class Handler(BaseHTTPRequestHandler):
             number = state.requests
         rule = state.rule("rules", state.script.get("rules", []), text)
         time.sleep(rule.get("delay_seconds", 0))
+        pay_first = state.script.get("pay_first")
+        if pay_first:
+            self._pay(text)
         if rule.get("hold") or number > state.script.get("hold_after", float("inf")):
             state.hold()
         if "status" in rule:
@@ -292,9 +296,13 @@ class Handler(BaseHTTPRequestHandler):
             self._send(200, answer, half=True)
             raise Dropped
         # Before it is sent: whoever is killed while it reads has paid.
-        with state.mutex:
-            state.paid[text] += 1
+        if not pay_first:
+            self._pay(text)
         self._send(200, answer)
+
+    def _pay(self, text: str) -> None:
+        with self.state.mutex:
+            self.state.paid[text] += 1
 
     def _batches(self, path: str, body: JSON) -> None:
         state = self.state

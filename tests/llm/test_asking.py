@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -343,51 +344,76 @@ def test_a_service_that_misbehaves_in_many_ways_loses_and_repeats_nothing(
     assert service.paid() == {f"passage number {number}": 1 for number in range(9)}
 
 
+@pytest.mark.parametrize("pay_first", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_and_pays_for_nothing_twice(
-    anthropic_service, begin, tmp_path, requests_of, key
+    anthropic_service, begin, tmp_path, requests_of, schema, key, pay_first
 ):
-    """Rule: kill -9 while requests are in flight; what was settled is not asked again, nothing
-    is missing, and what is not settled was not paid for.
+    """Rule: what was on its way at kill -9 is left out, whether the service charged it or not,
+    until somebody says that it is to be asked again.
     """
-    service = anthropic_service(hold_after=10)
-    first = begin("all", 20)
-    service.wait_for(held=4)
+    service = anthropic_service(hold_after=10, pay_first=pay_first)
+    process = begin("all", 24, 8)
+    service.wait_for(held=8)
     # The server has sent 10 answers; each is kept before its worker is the one that is held.
-    first.kill()
-    first.communicate()
+    process.kill()
+    told = "".join(process.communicate())
     paid_first = service.paid()
     service.script({})
+    place, identity = tmp_path / "run" / "answers.jsonl", {"model": "anthropic:some-model"}
+    model, all_requests = AnthropicModel("some-model"), requests_of(24)
 
-    second = begin("all", 20)
-    told, errors = second.communicate(timeout=60)
+    with Journal(place, identity) as journal:
+        second = ask_all(all_requests, model, schema, journal, NO_LIMITS, concurrency=8)
+        paid_second = service.paid()
+        third = ask_all(
+            all_requests, model, schema, journal, NO_LIMITS, concurrency=8, ask_again=True
+        )
+        answered = {answer.key for answer in journal.answers() if answer.outcome == "ok"}
 
-    assert (second.returncode, errors) == (0, "")
-    assert told == "{'ok': 10} 10\n"
-    assert len(paid_first) == 10
-    assert service.paid() == {f"passage number {number}": 1 for number in range(20)}
-    with Journal(tmp_path / "run" / "answers.jsonl", {"model": "anthropic:some-model"}) as journal:
-        assert journal.counts == {"ok": 20}
-    _no_key_in(tmp_path / "run", told + errors, key)
+    assert len(paid_first) == (18 if pay_first else 10)
+    assert (second.counts, second.kept, second.stopped) == ({"ok": 6}, 10, "")
+    assert len(second.left_out) == second.lost.count == 8
+    assert set(paid_second.values()) == {1}
+    assert len(paid_second) == len(paid_first) + 6
+    assert (third.counts, third.kept, third.left_out) == ({"ok": 8}, 16, {})
+    assert answered == {request.key for request in all_requests}
+    twice = {text for text, times in service.paid().items() if times > 1}
+    assert len(twice) == (8 if pay_first else 0)
+    _no_key_in(tmp_path / "run", told, key)
 
 
 @pytest.mark.slow
-def test_a_killed_run_may_be_killed_again_and_again(anthropic_service, begin, tmp_path):
-    service = anthropic_service(hold_after=3)
-    for round_ in range(3):
-        process = begin("all", 12)
-        service.wait_for(held=4 * (round_ + 1))
+def test_no_kill_at_any_moment_pays_for_a_request_twice(anthropic_service, begin, tmp_path):
+    """Rule: the server counts. Whatever it answered that the journal does not hold is left out."""
+    service = anthropic_service(rules=[{"match": "", "delay_seconds": 0.02}])
+    for round_ in range(5):
+        process = begin("all", 200, 8)
+        service.wait_for(requests=30 * (round_ + 1))
         process.kill()
         process.communicate()
-        service.script({"hold_after": service.seen()["requests"] + 2})
-    service.script({})
+        while sum(service.paid().values()) < service.seen()["requests"]:
+            time.sleep(0.02)  # what the server works on although nobody listens
+    paid, held = service.paid(), _texts_answered(tmp_path / "run")
 
-    last = begin("all", 12)
-    told, _ = last.communicate(timeout=60)
+    told, errors = begin("all", 200, 8).communicate(timeout=120)
+    paid_once = service.paid()
+    again, _ = begin("again", 200, 8).communicate(timeout=120)
 
-    assert last.returncode == 0
-    assert told == "{'ok': 5} 7\n"
-    assert set(service.paid().values()) == {1}
-    assert len(service.paid()) == 12
+    left_out = int(told.split()[-1])
+    unheard = set(paid) - held
+    assert errors == ""
+    assert unheard
+    assert len(unheard) <= left_out <= 5 * 8
+    assert set(paid_once.values()) == {1}
+    assert len(paid_once) == 200 - left_out + len(unheard)
+    assert again == f"{{'ok': {left_out}}} {200 - left_out} 0\n"
+    assert {text for text, times in service.paid().items() if times > 1} == unheard
+    assert len(_texts_answered(tmp_path / "run")) == 200
+
+
+def _texts_answered(folder):
+    whole_lines = (folder / "answers.jsonl").read_text().split("\n")[1:-1]
+    return {f"passage number {json.loads(line)['key'][1:]}" for line in whole_lines}
 
 
 def test_an_echoed_key_is_in_no_file_and_on_no_terminal(anthropic_service, begin, tmp_path, key):
@@ -398,7 +424,7 @@ def test_an_echoed_key_is_in_no_file_and_on_no_terminal(anthropic_service, begin
         ]
     )
 
-    process = begin("all", 6)
+    process = begin("all", 6, 4)
     told, errors = process.communicate(timeout=60)
 
     assert process.returncode == 1

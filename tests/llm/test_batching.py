@@ -11,6 +11,7 @@ from benchharness.errors import LLMError, UsageError
 from benchharness.llm import batching
 from benchharness.llm.anthropic_api import AnthropicModel
 from benchharness.llm.batching import ask_in_batches
+from benchharness.llm.in_flight import InFlight
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import Answer, Request, Usage
 from benchharness.llm.openai_api import OpenAIModel
@@ -453,3 +454,25 @@ def _wait_for_lines(file, number):
     while file.read_text().count("\n") < number:
         assert time.monotonic() < end, file.read_text()
         time.sleep(0.02)
+
+
+def test_what_was_lost_outside_of_batches_is_left_out_and_counts_against_the_limit(
+    anthropic_service, run, requests_of, journal, schema
+):
+    """Rule: room for two at half the price is room for none where one may have been charged."""
+    service = anthropic_service()
+    requests = requests_of(3)
+    worst = worst_case(requests[0], schema)
+    with InFlight(journal) as flight:
+        flight.note("k0", worst)
+    steps = []
+
+    stopped = run(requests, Limits(tokens=worst.tokens))
+    asked = run(requests, listener=steps.append)
+    again = run(requests, ask_again=True)
+
+    assert "the limit of" in stopped.stopped
+    assert (asked.counts, asked.left_out, asked.lost.count) == ({"ok": 2}, {"k0": worst}, 1)
+    assert (steps[-1].done, steps[-1].total) == (3, 3)
+    assert (again.counts, again.left_out) == ({"ok": 1}, {})
+    assert created(service) == [["k1", "k2"], ["k0"]]

@@ -87,6 +87,17 @@ def test_what_a_batch_paid_is_told_apart(path):
         assert journal.batch_usage == GOOD.usage
 
 
+def test_answers_in_batches_are_none_to_requests_that_were_sent_alone(path):
+    with Journal(path, RUN) as journal:
+        journal.append(FAILED)
+        journal.append(Answer("b", "expired"), batch=True)
+        journal.append(Answer("b", "ok", {}))
+        journal.append(GOOD, batch=True)
+
+    with reopened(path) as journal:
+        assert (journal.times("a"), journal.times("b"), journal.times("c")) == (0, 2, 0)
+
+
 def test_a_torn_last_line_is_asked_again(path):
     with Journal(path, RUN) as journal:
         journal.append(GOOD)

@@ -51,8 +51,8 @@ def add_generate(commands: Commands) -> None:
 def _add_asking(parser: argparse.ArgumentParser) -> None:
     asking = parser.add_argument_group(
         "asking",
-        "an answer that arrived is never paid for twice; kill -9 may lose those on their way, "
-        "but not with --batch",
+        "nothing is paid for twice: what was on its way when a run was killed is left out, and "
+        "--batch finds it again",
     )
     asking.add_argument(
         "--batch", action="store_true", help="by the Message Batches API, for half the price"

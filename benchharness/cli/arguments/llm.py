@@ -16,6 +16,12 @@ def add_llm(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--price", metavar="IN/OUT", help="USD per million tokens read/written, as the service says"
     )
+    group.add_argument(
+        "--ask-again",
+        action="store_true",
+        help="ask once more what was on its way when a run was killed: the service may charge it "
+        "a second time (default: left out)",
+    )
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
         "--max-cost", type=float, metavar="USD", help="stop before more is spent; needs --price"

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from benchharness.data.origins import word_overlap
+from benchharness.llm.asking import Asked
 from benchharness.llm.journal import Journal
+from benchharness.llm.model import Usage
 from benchharness.llm.spending import Estimate
 from benchharness.pairs.written.drafts import Drafts
 from benchharness.pairs.written.outputs import walk
@@ -27,7 +29,7 @@ CAUTION = (
 
 
 def account_of(
-    plan: Plan, drafts: Drafts, sieved: Sieved, journal: Journal, stopped: str
+    plan: Plan, drafts: Drafts, sieved: Sieved, journal: Journal, asked: Asked
 ) -> dict[str, Any]:
     """The report's content, but for what is known of the files only."""
     kept = sieved.kept
@@ -36,7 +38,7 @@ def account_of(
         "schema": SCHEMA_VERSION,
         "pairs": len(kept),
         "complete": drafts.unanswered == 0,
-        "stopped": stopped,
+        "stopped": asked.stopped,
         "corpus": {
             "name": plan.corpus.name,
             "documents": len(plan.corpus.documents),
@@ -46,7 +48,8 @@ def account_of(
             "test_documents": len(plan.corpus.test_documents),
         },
         "passages": passages_account(plan),
-        "llm": _llm_account(plan, journal),
+        "llm": _llm_account(plan, journal, asked),
+        "left_out": _left_out_account(plan, drafts),
         "answers": {**_all_outcomes(drafts), "passages_left": drafts.unanswered},
         "queries": {
             "wanted": drafts.wanted,
@@ -87,7 +90,7 @@ def passages_account(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _llm_account(plan: Plan, journal: Journal) -> dict[str, Any]:
+def _llm_account(plan: Plan, journal: Journal, asked: Asked) -> dict[str, Any]:
     price, usage, batched = plan.price, journal.usage, journal.batch_usage
     cost = None
     if price is not None:
@@ -100,12 +103,25 @@ def _llm_account(plan: Plan, journal: Journal) -> dict[str, Any]:
         "usage_in_batches": asdict(batched),
         "cost": cost,
         "price": None if price is None else asdict(price),
+        "lost_requests": asked.lost.count,
+        "lost_tokens_at_most": asked.lost.usage.tokens,
+    }
+
+
+def _left_out_account(plan: Plan, drafts: Drafts) -> dict[str, Any]:
+    """The passages that were asked when a run was killed, and what it costs to ask them again."""
+    most = sum(drafts.left_out.values(), Usage())
+    return {
+        "passages": len(drafts.left_out),
+        "names": plan.passages.names(list(drafts.left_out)),
+        "tokens_at_most": most.tokens,
+        "cost_at_most": None if plan.price is None else plan.price.cost(most, batch=plan.batch),
     }
 
 
 def _all_outcomes(drafts: Drafts) -> Mapping[str, int]:
     names = ("ok", "refused", "truncated", "malformed", "rejected", "expired", "failed",
-             "unanswered")  # fmt: skip
+             "unanswered", "left_out")  # fmt: skip
     return {name: drafts.outcomes.get(name, 0) for name in names}
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchharness.data.lines import COMPRESSED
 from benchharness.errors import UsageError
+from benchharness.llm.in_flight import Lost, lost_of
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import LanguageModel, Request, Usage
 from benchharness.llm.spending import Estimate, Price, estimate, worst_case
@@ -44,8 +45,12 @@ class Plan:
 
     chosen:    the passages to ask about.
     capacity:  the longest passage in tokens.
-    open_rows: the chosen passages whose answers the journal does not have.
+    open_rows: the chosen passages to ask about: the journal has not settled them.
+    left_out:  the chosen passages that a run asked about which was killed, and that are not asked
+               about again.
     spent:     tokens that runs before this one paid for.
+    lost:      what those that were killed sent in vain, and may have paid for.
+    ask_again: leaves none of these out.
     estimate:  of what is left to ask.
     largest:   what the most expensive of these requests takes at its worst.
     """
@@ -60,7 +65,10 @@ class Plan:
     identity: Mapping[str, str | int]
     out: Path
     open_rows: NDArray[np.int64]
+    left_out: NDArray[np.int64]
     spent: Usage
+    lost: Lost
+    ask_again: bool
     estimate: Estimate
     largest: Usage
     price: Price | None
@@ -132,12 +140,14 @@ def plan_queries(
     *,
     price: Price | None = None,
     batch: bool = False,
+    ask_again: bool = False,
     listener: Listener = silent,
 ) -> Plan:
     """The plan of a run that writes its pairs to `out`; pays nothing and writes nothing.
 
-    What the journal of an earlier run beside `out` has is not in the estimate. `batch` reckons
-    with the price of batches.
+    What the journal of an earlier run beside `out` has is not in the estimate, nor what was on
+    its way when such a run was killed, unless it is to be asked again. `batch` reckons with the
+    price of batches.
 
     Raises UsageError where that run was another one or is still going on, DataError for a corpus
     without text, and LLMError where the service does not count tokens.
@@ -157,11 +167,15 @@ def plan_queries(
         Journal(journal_path, identity).close()
     passages = collect(corpus, splitter, setting, listener)
     chosen = choose(passages, corpus, setting, listener)
-    open_rows, spent = chosen.rows, Usage()
+    open_rows, left_out, spent, lost = chosen.rows, chosen.rows[:0], Usage(), Lost()
     if journal_path.is_file():
         with Journal(journal_path, identity) as journal:
-            open_rows = _open_rows(journal, passages, chosen.rows, setting, prompt)
-            spent = journal.usage
+            lost, spent = lost_of(journal), journal.usage
+            asked_once = {} if ask_again else lost.unanswered
+            is_open = ~_holds(journal.settled, keys_of(passages, chosen.rows, setting, prompt))
+            rest = chosen.rows[is_open]
+            is_out = _holds(asked_once.__contains__, keys_of(passages, rest, setting, prompt))
+            open_rows, left_out = rest[~is_out], rest[is_out]
     listener(Step("estimate", 0, 0))
     requests = Requests(passages, open_rows, setting, prompt)
     expected = estimate(requests, llm, prompt.schema, price, seed=setting.seed, batch=batch)
@@ -169,25 +183,21 @@ def plan_queries(
     return Plan(
         corpus=corpus, encoder=encoder, setting=setting, prompt=prompt, passages=passages,
         chosen=chosen, capacity=capacity, identity=identity, out=out, open_rows=open_rows,
-        spent=spent, estimate=expected,
+        left_out=left_out, spent=spent, lost=lost, ask_again=ask_again, estimate=expected,
         largest=max(worst, key=lambda usage: usage.tokens, default=Usage()), price=price,
         batch=batch,
     )  # fmt: skip
 
 
-def _open_rows(
-    journal: Journal,
-    passages: Passages,
-    rows: NDArray[np.int64],
-    setting: Setting,
-    prompt: Prompt,
-) -> NDArray[np.int64]:
+def keys_of(
+    passages: Passages, rows: NDArray[np.int64], setting: Setting, prompt: Prompt
+) -> Iterator[str]:
+    """Yields the key of the request for each of these rows."""
+    for digest in passages.hashes[rows].tolist():
+        yield key_of(digest.decode(), types_of(digest.decode(), setting), prompt)
+
+
+def _holds(condition: Callable[[str], bool], keys: Iterable[str]) -> NDArray[np.bool_]:
     import numpy as np
 
-    hashes = (digest.decode() for digest in passages.hashes[rows].tolist())
-    is_open = np.array(
-        [not journal.settled(key_of(one, types_of(one, setting), prompt)) for one in hashes],
-        dtype=bool,
-    )
-    found: NDArray[np.int64] = rows[is_open]
-    return found
+    return np.fromiter(map(condition, keys), dtype=bool)

@@ -3,6 +3,7 @@
     FILE.jsonl            the pairs
     FILE.run/
       answers.jsonl       every answer, as it came; what is in here is not paid for again
+      answers.jsonl.asked what was sent; what has no answer is not sent again unless told to
       batches/            what is known of batches that were sent
       passages.jsonl      where the text of each hash stands
       report.json         the account
@@ -42,15 +43,18 @@ from benchharness.progress import Listener, silent
 class Written:
     """What a run wrote.
 
-    pairs:   how many. left: passages without an answer; the same plan asks about them again.
-    stopped: why it did not go on, such as a limit; empty where it did not stop.
-    report:  the content of report.json.
+    pairs:    how many. left: passages without an answer; the same plan asks about them again.
+    left_out: passages that a run asked about which was killed; only a plan that asks again asks
+              about them.
+    stopped:  why it did not go on, such as a limit; empty where it did not stop.
+    report:   the content of report.json.
     """
 
     out: Path
     folder: Path
     pairs: int
     left: int
+    left_out: int
     stopped: str
     report: Mapping[str, Any]
 
@@ -68,9 +72,10 @@ def write_queries(
 ) -> Written:
     """What came of the plan; its pairs, report and, where named, evaluation set are written.
 
-    Every answer is on disk before the next is asked for, and none is paid for twice. At a limit
-    nothing more is asked, and what was answered is written. The pairs are the same however often
-    the run was killed, and in whatever order the answers came.
+    Every answer is on disk before the next is asked for, and none is paid for twice: what was on
+    its way when an earlier run was killed is left out, unless the plan asks again. At a limit
+    nothing more is asked, and what was answered is written. The pairs are the same in
+    whatever order the answers came, and, but for what is left out, however often it was killed.
 
     Raises UsageError where another process works in the run's folder or began another run in it,
     LLMError for what concerns every request, ModelError, DataError.
@@ -79,28 +84,26 @@ def write_queries(
     with Journal(plan.folder / JOURNAL, plan.identity) as journal:
         lines = index_lines(plan.passages, plan.chosen.rows)
         write_atomically(plan.folder / INDEX, lines)
-        requests, schema = plan.requests(), plan.prompt.schema
         if plan.batch:
             asked = ask_in_batches(
-                requests, llm, schema, journal, limits, folder=plan.folder / BATCHES,
-                poll_seconds=poll_seconds, listener=listener,
+                plan.requests(), llm, plan.prompt.schema, journal, limits,
+                folder=plan.folder / BATCHES, poll_seconds=poll_seconds,
+                ask_again=plan.ask_again, listener=listener,
             )  # fmt: skip
         else:
             refuse_open_batches(plan.folder / BATCHES, llm)
             asked = ask_all(
-                requests, llm, schema, journal, limits, concurrency=concurrency, listener=listener
-            )
+                plan.requests(), llm, plan.prompt.schema, journal, limits,
+                concurrency=concurrency, ask_again=plan.ask_again, listener=listener,
+            )  # fmt: skip
         drafts = read_drafts(
-            journal, plan.passages, plan.chosen.rows, plan.setting, plan.prompt, listener
-        )
+            journal, plan.passages, plan.chosen.rows, plan.setting, plan.prompt, listener,
+            left_out=asked.left_out,
+        )  # fmt: skip
         sieved = sieve(
             drafts, plan.passages, plan.corpus, plan.encoder, plan.setting, cache, listener
         )
-        report = account_of(plan, drafts, sieved, journal, asked.stopped)
-        report["llm"] |= {
-            "lost_requests": asked.lost,
-            "lost_tokens_at_most": asked.lost_usage.tokens,
-        }
+        report = account_of(plan, drafts, sieved, journal, asked)
         report |= {"out": str(plan.out), "sha256": write_pairs(plan, drafts, sieved.kept, llm.spec)}
         report["evaluation"] = None
         write_report(plan, report)
@@ -108,5 +111,6 @@ def write_queries(
             report["evaluation"] = write_evaluation(plan, drafts, sieved.kept, evaluation)
             write_report(plan, report)
     return Written(
-        plan.out, plan.folder, len(sieved.kept), drafts.unanswered, asked.stopped, report
-    )
+        plan.out, plan.folder, len(sieved.kept), drafts.unanswered, len(drafts.left_out),
+        asked.stopped, report,
+    )  # fmt: skip

@@ -112,12 +112,14 @@ def plan_of(
     def made(
         corpus: Corpus | None = None, llm: ScriptedModel | None = None, *,
         out: Path | None = None, encoder: HashEncoder | None = None, price: Any = None,
-        batch: bool = False, listener: Listener = silent, **options: Any,
+        batch: bool = False, ask_again: bool = False, listener: Listener = silent,
+        **options: Any,
     ) -> Plan:  # fmt: skip
         setting = Setting(**{"round_trip": 0, "passage_tokens": 16, **options})
         return plan_queries(
             corpus or corpus_of(), encoder or HashEncoder(), llm or scripted(), setting,
-            out or tmp_path / "out" / "pairs.jsonl", price=price, batch=batch, listener=listener,
+            out or tmp_path / "out" / "pairs.jsonl", price=price, batch=batch,
+            ask_again=ask_again, listener=listener,
         )  # fmt: skip
 
     return made

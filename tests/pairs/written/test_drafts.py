@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchharness.llm.journal import Journal
-from benchharness.llm.model import Answer, Outcome
+from benchharness.llm.model import Answer, Outcome, Usage
 from benchharness.pairs.written.drafts import Drafts, read_drafts
 from benchharness.pairs.written.plan import Plan
 from benchharness.pairs.written.prompting import key_of, types_of
@@ -21,9 +21,14 @@ def keys(plan: Plan) -> list[str]:
 
 
 def drafts_of(
-    plan: Plan, folder: Path, answers: dict[int, Outcome | Queries], order: Sequence[int] = ()
+    plan: Plan,
+    folder: Path,
+    answers: dict[int, Outcome | Queries],
+    order: Sequence[int] = (),
+    left_out: dict[int, Usage] | None = None,
 ) -> Drafts:
     """What is read where the passages in these places have these answers."""
+    lost = {keys(plan)[place]: worst for place, worst in (left_out or {}).items()}
     with Journal(folder / "j.jsonl", {}) as journal:
         for place in order or list(answers):
             given = answers[place]
@@ -32,7 +37,9 @@ def drafts_of(
                 content = {"queries": [{"type": kind, "text": text} for kind, text in given]}
             outcome: Any = given if isinstance(given, str) else "ok"
             journal.append(Answer(keys(plan)[place], outcome, content))
-        return read_drafts(journal, plan.passages, plan.chosen.rows, plan.setting, plan.prompt)
+        return read_drafts(
+            journal, plan.passages, plan.chosen.rows, plan.setting, plan.prompt, left_out=lost
+        )
 
 
 def three(name: str) -> Queries:
@@ -94,3 +101,17 @@ def test_texts_are_tidied(plan_of: Callable[..., Plan], tmp_path: Path) -> None:
     drafts = drafts_of(plan_of(), tmp_path, {0: [("question", " a\nb "), ("question", "\ud800")]})
 
     assert list(drafts.texts) == ["a b", ""]
+
+
+def test_what_is_left_out_is_counted_apart_unless_it_was_answered_since(
+    plan_of: Callable[..., Plan], tmp_path: Path
+) -> None:
+    """Rule: the same command would not ask it, so it is not among what is left to ask."""
+    answers: dict[int, Any] = {0: three("p0"), 1: "failed", 2: three("p2")}
+    left_out = {1: Usage(9, 1), 2: Usage(9, 2), 3: Usage(9, 3)}
+
+    drafts = drafts_of(plan_of(), tmp_path, answers, left_out=left_out)
+
+    assert drafts.outcomes == {"ok": 2, "left_out": 2}
+    assert drafts.left_out == {1: Usage(9, 1), 3: Usage(9, 3)}
+    assert drafts.unanswered == 0

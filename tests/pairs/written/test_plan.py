@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from benchharness.errors import UsageError
+from benchharness.llm.in_flight import InFlight
 from benchharness.llm.journal import Journal
 from benchharness.llm.model import Answer, Usage
 from benchharness.llm.spending import Price, worst_case
@@ -67,6 +68,30 @@ def test_what_was_answered_is_not_in_the_estimate(plan_of: Callable[..., Plan]) 
     assert (len(plan.open_rows), plan.estimate.requests) == (1, 1)
     assert plan.spent == Usage(21, 9)
     assert {request.key for request in plan.requests()} > set(keys)
+
+
+def lose(plan: Plan, number: int) -> None:
+    """The first requests were on their way when a run was killed."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with Journal(plan.folder / JOURNAL, plan.identity) as journal, InFlight(journal) as flight:
+        for request in list(plan.requests())[:number]:
+            flight.note(request.key, worst_case(request, plan.prompt.schema))
+
+
+def test_what_a_killed_run_asked_is_neither_open_nor_in_the_estimate(
+    plan_of: Callable[..., Plan],
+) -> None:
+    lose(plan_of(), 3)
+    settle(plan_of(), 1)
+
+    plan, again = (plan_of(ask_again=ask_again) for ask_again in (False, True))
+
+    assert [len(one.open_rows) for one in (plan, again)] == [1, 3]
+    assert [len(one.left_out) for one in (plan, again)] == [2, 0]
+    assert [one.estimate.requests for one in (plan, again)] == [1, 3]
+    assert [one.lost.count for one in (plan, again)] == [2, 2]
+    rows = [*plan.open_rows.tolist(), *plan.left_out.tolist()]
+    assert sorted(rows) == again.open_rows.tolist()
 
 
 def test_an_edited_corpus_pays_for_what_changed(

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchharness.llm.redaction import redacted
+from benchharness import Suite, beir
+from benchharness.errors import BenchError
+from benchharness.models.spec import parse_spec
+from benchharness.redaction import holds_secret, redacted
 
 SECRET = "very-secret-value"
 
@@ -23,13 +26,15 @@ def test_no_text_keeps_the_secret(before, after):
         "Authorization: Bearer abcdefghijkl",
         "authorization: basic YWxhZGRpbjpvcGVu",
         "sk-proj-abcdef",
+        "hf_abcDEF is no token",
+        "provided: sk-proj-abc***xyz.",
     ],
 )
 def test_what_looks_like_a_key_goes_even_where_it_is_unknown(text):
     shown = redacted(text, [])
 
     assert "[key]" in shown
-    for piece in ("abc_DEF", "abcdefghijkl", "YWxhZGRpbjpvcGVu", "proj"):
+    for piece in ("abc_DEF", "abcdefghijkl", "YWxhZGRpbjpvcGVu", "proj", "DEF", "xyz"):
         assert piece not in shown
 
 
@@ -55,3 +60,38 @@ def test_plain_words_stay_as_they_are():
 
 def test_lines_become_one():
     assert redacted("a\n b\tc", []) == "a b c"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "openai:m@https://user:hidden@h/v1",
+        "tei:http://hidden@h",
+        "openai:m@https://h/v1?api_key=hidden",
+        "tei:http://h@token=hidden",
+        "hybrid(bm25,tei:http://u:hidden@h)",
+    ],
+)
+def test_a_spec_with_a_secret_is_refused_before_it_reaches_a_report(spec):
+    """Rule: neither the message nor the remedy repeats it."""
+    assert holds_secret(spec)
+    for make in (
+        lambda: parse_spec(spec),
+        lambda: Suite(name="faq", dataset=beir("data"), models=[spec]),
+    ):
+        with pytest.raises(BenchError, match="password or a key") as caught:
+            make()
+        assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "openai:m@https://h/v1@key_env=MY_KEY,dim=8",
+        "minilm@query_prompt=key: ",
+        "models/token=1",
+        "tei:http://h:8080@tokenizer=minilm",
+    ],
+)
+def test_other_specs_hold_no_secret(spec):
+    assert not holds_secret(spec)
