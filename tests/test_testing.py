@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from benchharness.errors import UsageError
 from benchharness.models import registry
 from benchharness.models.registry import open_model
-from benchharness.testing import HashEncoder, install_doubles, tiny_model, write_beir
+from benchharness.testing import (
+    HashEncoder,
+    install_doubles,
+    tiny_late_interaction_model,
+    tiny_model,
+    tiny_sparse_model,
+    write_beir,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +110,18 @@ def test_a_tiny_model_is_a_real_one_and_follows_its_seed(tmp_path: Path, kind: s
     assert models[0].fingerprint == models[1].fingerprint != models[2].fingerprint
     assert models[0].trainable
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("make", [tiny_sparse_model, tiny_late_interaction_model])
+def test_a_tiny_ranker_is_a_real_one_and_follows_its_seed(tmp_path: Path, make: Any) -> None:
+    """Equal seeds give equal models; each ranks the document of the query's own words first."""
+    specs = [str(make(tmp_path / str(n), seed)) for n, seed in enumerate((0, 0, 1))]
+
+    one, same, other = (open_model(spec) for spec in specs)
+    (row,) = one.scores(["a dog runs", "red cat"], ["red cat"])
+
+    assert one.fingerprint == same.fingerprint != other.fingerprint
+    assert row.argmax() == 1
 
 
 def test_an_unknown_kind_of_tiny_model_is_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from benchharness.errors import ModelError, UsageError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.registry import open_model
 from benchharness.models.runtime import computes, prepare_torch
-from benchharness.models.spec import encode_value, parse_spec
+from benchharness.models.spec import parse_spec, with_option
 from benchharness.progress import Listener, Step
 
 if TYPE_CHECKING:
@@ -97,14 +97,6 @@ def run(
             raise
         lines = str(error).splitlines() or [type(error).__name__]
         return Skipped(condition.name, f"not on this machine: {lines[0]}")
-
-
-def with_option(model: str, name: str, value: str) -> str:
-    """The spec with the option set, in place of what it said before."""
-    spec = parse_spec(model)
-    options = dict(spec.options) | {name: value}
-    spelled = ",".join(f"{option}={encode_value(text)}" for option, text in options.items())
-    return f"{spec.name}@{spelled}"
 
 
 @contextmanager

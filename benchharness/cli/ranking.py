@@ -19,6 +19,7 @@ from benchharness.cli.task import Task, tasks_of
 from benchharness.errors import ModelError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from benchharness.evaluation.latency import Latency
     from benchharness.evaluation.result import Result
     from benchharness.judge.bench import Bench
     from benchharness.judge.leaderboard import Leaderboard
@@ -189,8 +190,17 @@ def _ranked(
         raise next(iter(failed.values()))
     timed = [model for model in encoders if model not in failed]
     speeds = _speeds(task, timed, bench) if has_speed else {}
+    answering = [model for model in task.models if model not in failed]
+    latencies = _latencies(task, answering, bench) if has_speed else {}
     board = leaderboard(
-        [replace(one, speed=speeds.get(model)) for model, one in entrants],
+        [
+            replace(
+                one,
+                speed=speeds.get(model),
+                latency=None if one.of else latencies.get(model),
+            )
+            for model, one in entrants
+        ],
         suite.measures[0],
         margin=margin,
     )
@@ -229,6 +239,31 @@ def _speeds(task: Task, models: Sequence[str], bench: Bench) -> dict[str, float]
         speed = bench.relative_speed(task.suite, model, first, task.base, 0.0)
         found[model] = speed.ratio
     return found
+
+
+def _latencies(task: Task, models: Sequence[str], bench: Bench) -> dict[str, Latency]:
+    """Of each model, in turns with the others; only vectors of documents come from the cache."""
+    from benchharness.evaluation.latency import latencies
+    from benchharness.evaluation.retrieval import searcher_of
+    from benchharness.models.cache import EmbeddingCache
+    from benchharness.models.registry import open_model
+    from benchharness.progress import Step
+
+    suite, dataset = task.suite, bench.dataset(task.suite.dataset, task.base)
+    searchers = {
+        model: searcher_of(
+            open_model(model, task.base), dataset.corpus,
+            cache=bench.cache, query_cache=EmbeddingCache.none(),
+        )
+        for model in models
+    }  # fmt: skip
+    asked = [one for one in dataset.relevance.query_ids if one in dataset.queries]
+
+    def tell(step: Step) -> None:
+        bench.tell(replace(step, stage=f"{suite.name} · {step.stage}"))
+
+    queries = {query_id: dataset.queries[query_id] for query_id in asked}
+    return latencies(searchers, queries, suite.depth, listener=tell)
 
 
 def _pair(ranked: Ranked, bench: Bench) -> Pair:

@@ -58,6 +58,7 @@ def fuse(hits: Sequence[Hits], fusion: Fusion, k: int) -> Hits:
     query_rows = np.array([query for query, _, _ in found], dtype=np.int64)
     doc_rows = np.array([doc for _, doc, _ in found], dtype=np.int64)
     scores = np.array([score for _, _, score in found], dtype=np.float64).astype(np.float32)
+    scores += np.float32(0.0)  # -0.0 is 0.0
     return best_of(query_rows, doc_rows, scores, queries, k)
 
 
@@ -76,6 +77,8 @@ def _run(hits: Hits, by_rank: bool, fusion: Fusion, number: int) -> Scores:
         run[_id(query)] = dict(zip(map(_id, docs), given.tolist(), strict=True))
         if docs and not by_rank:
             _make_normal(run[_id(query)], scores, fusion, number)
+        elif not docs and fusion.norm == "zmuv":
+            run[_id(query)][_BELOW] = 0.0  # the mean of nothing is an error where it is compiled
     return run
 
 

@@ -1,19 +1,21 @@
 """The one door to ranx, with what goes wrong there closed for all who use it.
 
-numba's compiler is off (it takes 20 to 40 s in a cold container, and again for every new length
-of document id), one thread is in ranx at a time (with the compiler on, two end the process), and
-numba's warnings stay inside.
+numba's compiler is off while ranx is used: it takes 20 to 40 s in a cold container, and again for
+every new length of document id. The variable NUMBA_DISABLE_JIT would not do: others (bm25s among
+them) import numba before, and may want it. One thread is in ranx at a time (compiled, it ends the
+process that two threads call it in), and numba's warnings stay inside.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from importlib import import_module
+from types import FunctionType, ModuleType
+from typing import Any
 
 from benchharness.errors import MissingDependency
 
@@ -28,17 +30,26 @@ def ranx_opened() -> Iterator[ModuleType]:
     """
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba's notes on types, of no use to a user
-        yield _import_ranx()
+        config: Any = _imported("numba").config
+        before = config.DISABLE_JIT
+        try:
+            if not _is_compiled():
+                config.DISABLE_JIT = 1
+            yield _imported("ranx")
+        finally:
+            config.DISABLE_JIT = before
 
 
-def _import_ranx() -> ModuleType:
-    if "numba" not in sys.modules:
-        os.environ.setdefault("NUMBA_DISABLE_JIT", "1")
+def _imported(name: str) -> ModuleType:
     try:
-        import ranx
+        return import_module(name)
     except ImportError as error:
         raise MissingDependency(
             f"ranx cannot be imported: {error}", remedy="pip install --force-reinstall ranx"
         ) from error
-    module: ModuleType = ranx
-    return module
+
+
+def _is_compiled() -> bool:
+    """Whether someone imported ranx with the compiler on: its functions then take no plain dict."""
+    common = sys.modules.get("ranx.data_structures.common")
+    return common is not None and not isinstance(common.to_typed_list, FunctionType)

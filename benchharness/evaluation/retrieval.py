@@ -23,15 +23,18 @@ from benchharness.evaluation.search import (
     rank,
     search,
 )
-from benchharness.models.cache import EmbeddingCache
+from benchharness.models.cache import EmbeddingCache, Vectors, key_of
 from benchharness.models.checks import check_vectors
 from benchharness.models.encoder import (
     Encoder,
     PairScorer,
     Ranker,
+    Role,
     System,
+    cut_of,
     is_encoder,
     is_pipeline,
+    whole_of,
 )
 from benchharness.models.pipelines import Coded, Hybrid, Reranked
 from benchharness.models.quantised import Quantised
@@ -79,12 +82,13 @@ class Desk:
     """What all stages of a retrieval share.
 
     corpus:    the documents.
-    documents: the cache of documents' vectors; queries: that of queries, and of pairs.
+    documents: the cache of documents' vectors; queries: where those of queries come from, and the
+               scores of pairs.
     """
 
     corpus: TextTable
     documents: EmbeddingCache
-    queries: EmbeddingCache
+    queries: Vectors
     listener: Listener = silent
     clock: Clock = field(default_factory=Clock)
 
@@ -104,8 +108,9 @@ def searcher_of(
     measured with `EmbeddingCache.none()`. Raises ModelError where vectors are not finite or have a
     wrong dimension.
     """
-    desk = Desk(corpus, cache, query_cache or cache, listener, clock or Clock())
-    return _searcher(system, desk)
+    queries = OneSearch(query_cache or cache)
+    desk = Desk(corpus, cache, queries, listener, clock or Clock())
+    return _Searches(_searcher(system, desk), queries)
 
 
 def _searcher(system: System, desk: Desk) -> Searcher:
@@ -128,6 +133,46 @@ def _searcher(system: System, desk: Desk) -> Searcher:
     if is_pipeline(system):
         raise TypeError(f"{type(system).__name__} is no pipeline that can be searched")
     return RankerSearcher(system, desk)
+
+
+class OneSearch:
+    """The vectors of the queries of one search: several stages of one model encode them once.
+
+    Also where no cache keeps anything, as latency is measured.
+    """
+
+    def __init__(self, cache: EmbeddingCache) -> None:
+        self._cache = cache
+        self._found: dict[tuple[str, tuple[str, ...]], NDArray[np.float32]] = {}
+
+    def begin(self) -> None:
+        self._found.clear()
+
+    def encode(
+        self, encoder: Encoder, texts: Sequence[str], role: Role, listener: Listener = silent
+    ) -> NDArray[np.float32]:
+        if role != "query":
+            return self._cache.encode(encoder, texts, role, listener)
+        key = key_of(encoder), tuple(texts)
+        if key not in self._found:
+            self._found[key] = self._cache.encode(whole_of(encoder), texts, role, listener)
+        return cut_of(encoder, self._found[key])
+
+
+class _Searches:
+    """The searcher of a whole system: each search begins with nothing encoded."""
+
+    def __init__(self, searcher: Searcher, queries: OneSearch) -> None:
+        self._searcher = searcher
+        self._queries = queries
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        return self._searcher.counts
+
+    def search(self, texts: Sequence[str], ids: Sequence[str], depth: int) -> Hits:
+        self._queries.begin()
+        return self._searcher.search(texts, ids, depth)
 
 
 class VectorSearcher:

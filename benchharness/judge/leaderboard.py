@@ -27,20 +27,25 @@ class Loss:
 class Standing:
     """One row: a model, or a cut or quantised variant of one.
 
-    spec:       of the model; for a variant with its cut: "minilm cut to 128", "minilm, int8".
+    spec:       of the system; for a variant with its cut: "minilm cut to 128", "minilm, int8".
     value, ci95: of the measure, as in its Estimate.
     to_best:    value minus that of the best row; 0 for the best itself.
     p, p_holm:  two-sided p-value of the paired difference to the best (seeded sign flips), and
                 after Holm over all pairs of models, and of variants those with the best; None for
                 the best itself.
     is_best, is_tied: the best row, and rows that are not distinguishable from it at 0.05 by p_holm.
-    dimension:  components of a vector; None for systems without vectors.
-    bytes_per_vector: of the index; None likewise.
+    dimension:  components of a vector; None for systems without vectors, and for pipelines.
+    bytes_per_vector: of the index for one document, over all stages of a pipeline; None where the
+                system does not say it.
     size_bytes: of the weights, where known.
     speed:      documents a second relative to the first encoder of the board, measured in the same
                 run; None where it was not measured.
-    is_on_front: has vectors, and no other row has a value as high in as few bytes and is better in
-                one of the two.
+    latency_ms, latency_p95_ms: of one query at a time, as in `Latency`; None where it was not
+                measured, and of variants.
+    latency_ratio: of the median to that of the first system of the board; None where only one was
+                measured.
+    is_on_front: says its bytes, and no other row has a value as high in as few and is better in one
+                of the two.
     loss:       of variants.
     to_best_ci90: the 90 % interval of `to_best`, not adjusted for the number of rows; None for the
                 best itself.
@@ -58,14 +63,12 @@ class Standing:
     bytes_per_vector: float | None = None
     size_bytes: int | None = None
     speed: float | None = None
+    latency_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_ratio: float | None = None
     is_on_front: bool = False
     loss: Loss | None = None
     to_best_ci90: tuple[float, float] | None = None
-
-    @property
-    def index_bytes_per_million(self) -> float | None:
-        """Bytes of the vectors of a million documents, without what an index adds."""
-        return None if self.bytes_per_vector is None else 1e6 * self.bytes_per_vector
 
 
 @dataclass(frozen=True)

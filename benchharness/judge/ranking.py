@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from benchharness.evaluation.latency import Latency
     from benchharness.evaluation.result import Result
     from benchharness.judge.bench import Assessment
 
@@ -31,13 +32,15 @@ _FLOAT_BYTES = 4
 class Entrant:
     """A row before it is ranked.
 
-    of:    the spec of the full vectors, for a cut or quantised variant; else empty.
-    speed: as in `Standing`.
+    of:      the spec of the full vectors, for a cut or quantised variant; else empty.
+    speed:   as in `Standing`.
+    latency: measured beside that of the other systems; None where it was not.
     """
 
     result: Result
     of: str = ""
     speed: float | None = None
+    latency: Latency | None = None
 
     @property
     def spec(self) -> str:
@@ -89,9 +92,10 @@ def leaderboard(
     chances = pairwise_p(np.stack(columns), flips=flips) if rows else np.empty((0, 0))
     adjusted = holm_over_pairs(chances, _family(rows))
     by_spec = {one.spec: values for one, values in zip(rows, columns, strict=True)}
+    is_beside = sum(one.latency is not None for one in rows) > 1
     standings = []
     for row, (one, values) in enumerate(zip(rows, columns, strict=True)):
-        plain = _costed(one, measure)
+        plain = _timed(_costed(one, measure), one.latency, is_beside=is_beside)
         if row:
             plain = _beside(plain, values, columns[0], chances[0, row], adjusted[0, row])
         if one.of in by_spec:
@@ -181,6 +185,18 @@ def _costed(one: Entrant, measure: str) -> Standing:
         bytes_per_vector=stored,
         size_bytes=None if size is None else int(size),
         speed=one.speed,
+    )
+
+
+def _timed(plain: Standing, latency: Latency | None, *, is_beside: bool) -> Standing:
+    """The row with its latency; with the ratio where another row has one too."""
+    if latency is None:
+        return plain
+    return replace(
+        plain,
+        latency_ms=latency.p50_ms,
+        latency_p95_ms=latency.p95_ms,
+        latency_ratio=latency.ratio if is_beside else None,
     )
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from benchharness.errors import LLMError
 from benchharness.llm.batch import Batch, NotSubmitted, UnclearSubmission
 from benchharness.llm.model import Answer, Request, Usage
-from benchharness.redaction import redacted
 from benchharness.llm.service import Concern, concern_of, remedy_for, shown_url
 from benchharness.llm.structured import validated
+from benchharness.redaction import redacted
 
 if TYPE_CHECKING:
     import anthropic

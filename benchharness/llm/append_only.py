@@ -121,8 +121,8 @@ class AppendOnly(Closing):
         return DataError(
             f"the line cannot be used: {why}",
             where=f"{self.path}:{number}" if number else str(self.path),
-            remedy="restore the file from a copy, or delete the line: what it held is asked and "
-            "paid for again",
+            remedy="restore the file from a copy, or delete the line: what it held is asked "
+            "again, and may be paid for again (--ask-again)",
         )
 
     def _record(self, line: bytes, number: int) -> dict[str, Any]:

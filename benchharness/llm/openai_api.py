@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from benchharness.errors import LLMError, MissingDependency
 from benchharness.llm.model import Answer, Request, Usage
-from benchharness.redaction import redacted
 from benchharness.llm.service import Concern, concern_of, remedy_for, shown_url
 from benchharness.llm.structured import closed_schema, validated
+from benchharness.redaction import redacted
 
 if TYPE_CHECKING:
     import openai

@@ -38,6 +38,9 @@ CPU = Budget(tokens=2048, texts=64)
 ACCELERATOR = Budget(tokens=16_384, texts=256)
 # Bags of tokens need no padding, and each row is added up by itself.
 UNPADDED = Budget(tokens=262_144, texts=1024)
+# Of int8 weights: the range that a batch's numbers are rounded in comes from all of its texts. One
+# by one they are also a third faster (docs/backends.md).
+SINGLE = Budget(tokens=UNLIMITED, texts=1)
 
 
 def text_keys(texts: Sequence[str]) -> NDArray[np.bytes_]:

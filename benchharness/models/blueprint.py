@@ -33,6 +33,7 @@ class Blueprint:
     slow_tokenizer: loads the tokenizer through transformers, where there is no tokenizer.json.
     size_bytes:     of the files that hold the weights; None where nobody knows.
     folder:         sentence-transformers' directory; None where `load` puts the model together.
+    first_module:   the class of the first module, without its package.
     """
 
     place: str
@@ -51,3 +52,4 @@ class Blueprint:
     slow_tokenizer: Callable[[], Callable[..., Any]] | None = None
     size_bytes: int | None = None
     folder: Path | None = None
+    first_module: str = "Transformer"

@@ -11,10 +11,11 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+from benchharness.models.kept import Kept
 from benchharness.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Bm25:
     """The `Ranker` of BM25. A document that shares no word with the query is not retrieved."""
 
     spec: str = "bm25"
+    _kept: Kept[Sequence[str], bm25s.BM25 | None] = field(default_factory=Kept, repr=False)
 
     @property
     def trainable(self) -> bool:
@@ -73,12 +75,11 @@ class Bm25:
         """One row of scores over all documents for each query, in order; -inf for score 0.
 
         A word counts as often as the query says it. The scores do not depend on the order of
-        the documents, nor on the other queries.
+        the documents, nor on the other queries. The index of the last `documents` is kept.
         """
         import numpy as np
 
-        tokens = _tokens(documents)
-        index = _index(tokens) if any(tokens) else None
+        index = self._kept.of(documents, _index)
         for query in _tokens(queries):
             known = index.get_tokens_ids(query) if index is not None else []
             row = np.zeros(len(documents), dtype=np.float32)
@@ -113,9 +114,13 @@ def _tokens(texts: Sequence[str]) -> list[list[str]]:
     return tokens
 
 
-def _index(tokens: list[list[str]]) -> bm25s.BM25:
+def _index(documents: Sequence[str]) -> bm25s.BM25 | None:
+    """The index of the documents; None where none of them has a word."""
     import bm25s
 
+    tokens = _tokens(documents)
+    if not any(tokens):
+        return None
     # backend="numpy": numba would compile for seconds in every fresh environment.
     index = bm25s.BM25(method=METHOD, k1=K1, b=B, backend="numpy", dtype="float32")
     index.index(tokens, create_empty_token=False, show_progress=False)

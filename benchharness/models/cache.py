@@ -13,16 +13,17 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from benchharness.errors import CacheError, ModelError
 from benchharness.models.batches import text_keys
-from benchharness.models.encoder import Encoder, Role
+from benchharness.models.encoder import Encoder, Role, cut_of, whole_of
 from benchharness.models.shards import CacheWarning, Shelf
 from benchharness.models.wanted import Wanted
 from benchharness.progress import Listener, Step, silent
@@ -47,13 +48,16 @@ def default_cache_folder() -> Path:
     return Path(platformdirs.user_cache_path("benchharness", appauthor=False))
 
 
-def _key_of(encoder: Encoder) -> str:
+def key_of(encoder: Encoder) -> str:
     """Under what an encoder's vectors are kept: its fingerprint, unless it says otherwise.
+
+    Those of a view are kept as the whole vectors that they are cut from.
 
     A model in batches of a size of its own (`@batch_size=1`) is the same model, and its vectors
     differ in the last bits: they must not be taken for the others.
     """
-    return str(getattr(encoder, "cache_key", encoder.fingerprint))
+    whole = whole_of(encoder)
+    return str(getattr(whole, "cache_key", whole.fingerprint))
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,16 @@ class CacheInfo:
         return sum(model.size_bytes for model in self.models)
 
 
+class Vectors(Protocol):
+    """Where vectors come from: a cache, or what stands before one."""
+
+    def encode(
+        self, encoder: Encoder, texts: Sequence[str], role: Role, listener: Listener = silent
+    ) -> NDArray[np.float32]:
+        """The vector of each text, in order; [len(texts), dim]."""
+        ...
+
+
 @dataclass(eq=False)
 class EmbeddingCache:
     """Vectors by model fingerprint, role and text; shared by processes, bounded in size.
@@ -114,13 +128,20 @@ class EmbeddingCache:
         the same model and role is waited for. What is finished is kept whatever happens,
         Ctrl-C included. Beyond 2 GiB the array is a memory map. Raises what the encoder raises,
         and ModelError where it leaves a text out or changes its dimension.
+
+        Of a view (`SPEC@dim=64`) the whole vectors are kept, so that one encode serves every cut.
         """
+        return cut_of(encoder, self._whole(whole_of(encoder), texts, role, listener))
+
+    def _whole(
+        self, encoder: Encoder, texts: Sequence[str], role: Role, listener: Listener
+    ) -> NDArray[np.float32]:
         wanted = Wanted(texts, encoder.spec)
         progress = _Progress(listener, role, len(wanted))
         if self.folder is None:
             self._encode_missing(encoder, wanted, role, progress, None)
             return wanted.result()
-        shelf = self._shelf(_key_of(encoder), role)
+        shelf = self._shelf(key_of(encoder), role)
         seen: set[str] = set()
         wanted.fill(shelf, seen)
         if wanted.missing():
@@ -150,7 +171,7 @@ class EmbeddingCache:
         keys, first = np.unique(text_keys(texts), return_index=True)
         absent = np.ones(len(keys), dtype=bool)
         if self.folder is not None:
-            shelf = self._shelf(_key_of(encoder), role)
+            shelf = self._shelf(key_of(encoder), role)
             for shard in shelf.read(shelf.names()):
                 absent &= ~np.isin(keys, shard.keys)
         return np.sort(first[absent]).astype(np.int64), len(keys)
@@ -159,7 +180,7 @@ class EmbeddingCache:
         """How the kept vectors of a model were made: devices, versions, batch plans; sorted."""
         if self.folder is None:
             return ()
-        headers = self._shelf(_key_of(encoder), role).headers()
+        headers = self._shelf(key_of(encoder), role).headers()
         return tuple(sorted({about.get("encode_path", "") for _, about in headers}))
 
     def info(self) -> CacheInfo:
@@ -184,10 +205,12 @@ class EmbeddingCache:
         """Deletes the least recently used models and roles until `max_bytes` are left.
 
         Returns the bytes freed. What is being encoded is left alone. `all` deletes everything
-        else. Raises CacheError where files cannot be deleted.
+        else, models exported for other backends included. Raises CacheError where files cannot be
+        deleted.
         """
         allowed = 0 if all else self.max_bytes if max_bytes is None else max_bytes
-        return self._prune(allowed, spare=None)
+        freed = self._delete_exports() if all else 0
+        return freed + self._prune(allowed, spare=None)
 
     # --- inside ---------------------------------------------------------------------------------
 
@@ -279,6 +302,20 @@ class EmbeddingCache:
                 freed += sizes[shelf]
         return freed
 
+    def _delete_exports(self) -> int:
+        """Deletes what `models.backends` keeps beside the vectors; the bytes freed."""
+        if self.folder is None:
+            return 0
+        folder = self.folder / "exports"
+        freed = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise _not_deleted(error, folder) from error
+        return freed
+
     def _delete(self, shelf: Shelf) -> bool:
         """Deletes a shelf unless somebody encodes for it."""
         import filelock
@@ -292,16 +329,20 @@ class EmbeddingCache:
         except filelock.Timeout:
             return False
         except OSError as error:
-            raise CacheError(
-                f"cached vectors cannot be deleted: {error.strerror}",
-                where=str(shelf.folder),
-                remedy="check the permissions of the folder, or delete it by hand",
-            ) from error
+            raise _not_deleted(error, shelf.folder) from error
         # A reader may just have marked the shelf as used; the model's other role may be there.
         with contextlib.suppress(OSError):
             shelf.folder.rmdir()
             shelf.folder.parent.rmdir()
         return True
+
+
+def _not_deleted(error: OSError, folder: Path) -> CacheError:
+    return CacheError(
+        f"what is cached cannot be deleted: {error.strerror}",
+        where=str(folder),
+        remedy="check the permissions of the folder, or delete it by hand",
+    )
 
 
 @dataclass(eq=False)

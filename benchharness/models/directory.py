@@ -1,21 +1,33 @@
 """A sentence-transformers directory as a `Blueprint`, read from its small files only.
 
-What cannot be an encoder is refused here by name, before any weight is loaded.
+What cannot be what is wanted is refused here by name, before any weight is loaded.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 from benchharness.errors import ModelError
 from benchharness.models.blueprint import Blueprint
 from benchharness.models.content import content_digest, weight_bytes
+from benchharness.models.local_ranker import load_ranker
 from benchharness.models.runtime import load_directory, load_tokenizer
+from benchharness.models.saved_kind import (
+    Kind,
+    RankerKind,
+    json_object,
+    kind_of,
+    prompts_of,
+    refuse_other_kinds,
+    saved_settings,
+    similarity_of,
+)
 from benchharness.models.spec import EncoderOptions
 
 _TRANSFORMER_CONFIGS = tuple(
@@ -33,11 +45,9 @@ _LEGACY_POOLING = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-_OTHER_SYSTEMS = {
-    "CrossEncoder": "a cross-encoder: it scores pairs and gives no vectors",
-    "SparseEncoder": "a sparse encoder: its vectors have one component for each word",
-    "MultiVectorEncoder": "a late-interaction model: it gives one vector for each token",
-}
+# sentence-transformers reads this class of PyLate's as its own.
+_PYLATE = "pylate.models.Dense.Dense"
+_WIDTHLESS = ("Normalize", "LayerNorm", "Dropout", "MultiVectorMask")
 # Above this a tokenizer's limit means that none was set (transformers writes 1e30).
 _NO_LIMIT = 1_000_000
 
@@ -51,20 +61,29 @@ class _Module:
     folder: Path
 
 
-def read_directory(folder: Path, options: EncoderOptions, *, shown: str = "") -> Blueprint:
+def read_directory(
+    folder: Path,
+    options: EncoderOptions,
+    *,
+    shown: str = "",
+    wanted: Literal["SentenceTransformer"] | RankerKind = "SentenceTransformer",
+) -> Blueprint:
     """What the directory's configuration says of the model.
 
-    `shown` is the name for messages (default: the path). Raises ModelError where the directory
-    is no model, or one that cannot be used as an encoder, and says which kind it is.
+    `shown` is the name for messages (default: the path), `wanted` what it must be: an encoder, or
+    one of the rankers. Raises ModelError where the directory is no model or another kind of one,
+    and says which and what that can be used for.
     """
     place = shown or str(folder)
     _refuse_no_model(folder, place)
-    sentence = _json(folder / "config_sentence_transformers.json")
+    sentence = saved_settings(folder)
     modules = _modules(folder, place)
     root = modules[0].folder if modules else folder
-    config = _json(root / "config.json")
-    _refuse_other_systems(sentence, modules, config, options, place)
-    _refuse_custom_code(modules, config, options, place)
+    config = json_object(root / "config.json")
+    refuse_other_kinds(kind_of(folder), wanted, place)
+    if not modules:
+        _refuse_no_modules(config, options, wanted, place)
+    _refuse_custom_code(modules, config, options, place, wanted)
     is_static = bool(modules) and modules[0].kind == "StaticEmbedding"
     _refuse_unsafe_weights(root, place)
 
@@ -74,15 +93,19 @@ def read_directory(folder: Path, options: EncoderOptions, *, shown: str = "") ->
         None,
     )
     limit = _position_limit(config)
-    prompts = role_prompts(sentence.get("prompts") or {})
+    prompts = prompts_of(sentence, wanted)
+    if wanted == "SentenceTransformer":
+        load = load_directory
+    else:
+        load = functools.partial(load_ranker, wanted)
     return Blueprint(
         place=place,
         content=lambda: content_digest(folder),
-        load=lambda chosen: load_directory(folder, chosen, _effective(prompts, chosen)),
+        load=lambda chosen: load(folder, chosen, _effective(prompts, chosen)),
         dim=_dimension(modules, config, root, sentence, options),
-        max_length=_static_limit(tokenizer) if is_static else _max_length(own, root, limit),
+        max_length=_length(wanted, sentence, own, root, limit, tokenizer, is_static=is_static),
         position_limit=limit,
-        similarity=_similarity(sentence, place),
+        similarity=similarity_of(sentence, wanted, place),
         pooling=_pooling(modules, options),
         tokenizer=tokenizer,
         slow_tokenizer=lambda: load_tokenizer(root, options),
@@ -92,20 +115,8 @@ def read_directory(folder: Path, options: EncoderOptions, *, shown: str = "") ->
         padded=not is_static,
         size_bytes=weight_bytes(folder),
         folder=folder,
+        first_module=modules[0].kind if modules else "Transformer",
     )
-
-
-def role_prompts(prompts: Mapping[str, str | None]) -> dict[str, str]:
-    """What the model puts before a query and before a document, "" for nothing.
-
-    A document's prompt is the first of "document", "passage" and "corpus" that is not empty:
-    sentence-transformers adds an empty "document" to models that only name "passage", and then
-    uses that.
-    """
-    document = next(
-        (prompts[name] for name in ("document", "passage", "corpus") if prompts.get(name)), ""
-    )
-    return {"query": prompts.get("query") or "", "document": document or ""}
 
 
 def _effective(prompts: Mapping[str, str], options: EncoderOptions) -> dict[str, str]:
@@ -137,49 +148,48 @@ def _refuse_no_model(folder: Path, place: str) -> None:
         )
 
 
-def _refuse_other_systems(
-    sentence: Mapping[str, Any],
+def _refuse_no_modules(
+    config: Mapping[str, Any], options: EncoderOptions, wanted: Kind, place: str
+) -> None:
+    if wanted != "SentenceTransformer":
+        raise ModelError("there is no modules.json, which says what the model is made of",
+                         where=place, remedy="save the model again")  # fmt: skip
+    if options.pooling is not None:
+        return
+    architectures = [str(name) for name in config.get("architectures") or ()]
+    kind = architectures[0] if architectures else "unknown architecture"
+    mode = "lasttoken" if kind.endswith("ForCausalLM") else "mean"
+    raise ModelError(
+        f"this is a plain language model ({kind}) without pooling: nothing says how its token "
+        "vectors become one",
+        where=place,
+        remedy=f"choose a pooling, such as {place}@pooling={mode}",
+    )
+
+
+def _refuse_custom_code(
     modules: Sequence[_Module],
     config: Mapping[str, Any],
     options: EncoderOptions,
     place: str,
-) -> None:
-    saved_as = str(sentence.get("model_type") or "SentenceTransformer")
-    architectures = [str(name) for name in config.get("architectures") or ()]
-    if not modules and any(name.endswith("ForSequenceClassification") for name in architectures):
-        saved_as = "CrossEncoder"
-    if saved_as in _OTHER_SYSTEMS:
-        raise ModelError(
-            f"this is {_OTHER_SYSTEMS[saved_as]}",
-            where=place,
-            remedy="an encoder is needed here, such as minilm or a sentence-transformers model",
-        )
-    if not modules and options.pooling is None:
-        kind = architectures[0] if architectures else "unknown architecture"
-        mode = "lasttoken" if kind.endswith("ForCausalLM") else "mean"
-        raise ModelError(
-            f"this is a plain language model ({kind}) without pooling: nothing says how its token "
-            "vectors become one",
-            where=place,
-            remedy=f"choose a pooling, such as {place}@pooling={mode}",
-        )
-
-
-def _refuse_custom_code(
-    modules: Sequence[_Module], config: Mapping[str, Any], options: EncoderOptions, place: str
+    wanted: Kind,
 ) -> None:
     if options.trust_remote_code:
         return
-    foreign = [module.reference for module in modules
-               if not module.reference.startswith("sentence_transformers.")]  # fmt: skip
+    known = (_PYLATE,) if wanted == "MultiVectorEncoder" else ()
+    foreign = [module.reference for module in modules if module.reference not in known
+               and not module.reference.startswith("sentence_transformers.")]  # fmt: skip
     own = str(config.get("model_type") or "")
     if config.get("auto_map") and not _transformers_knows(own):
         foreign.append(str(next(iter(config["auto_map"].values()))))
     if foreign:
+        is_ranker = wanted in get_args(RankerKind)
         raise ModelError(
             f"the model needs Python code of its own ({foreign[0]})",
             where=place,
-            remedy="read that code, then allow it with @trust_remote_code=yes",
+            remedy="such code is not run here for this kind of model; take another one"
+            if is_ranker
+            else "read that code, then allow it with @trust_remote_code=yes",
         )
 
 
@@ -233,18 +243,6 @@ def _modules(folder: Path, place: str) -> tuple[_Module, ...]:
     return modules
 
 
-def _similarity(sentence: Mapping[str, Any], place: str) -> str:
-    name = sentence.get("similarity_fn_name") or "cosine"
-    if name not in ("cosine", "dot"):
-        raise ModelError(
-            f"the model compares vectors by {name!r}; the search here knows cosine and dot",
-            where=place,
-            remedy="set similarity_fn_name in config_sentence_transformers.json, if the model "
-            "was trained for one of these",
-        )
-    return str(name)
-
-
 def _dimension(
     modules: Sequence[_Module],
     config: Mapping[str, Any],
@@ -255,7 +253,7 @@ def _dimension(
     """The dimension of the last module that has one, as far as configurations tell."""
     found: Any = None
     for module in modules:
-        own = _json(module.folder / "config.json")
+        own = json_object(module.folder / "config.json")
         if module.kind == "Dense":
             found = own.get("out_features")
         elif module.kind == "Pooling":
@@ -264,9 +262,13 @@ def _dimension(
             found = width * modes if isinstance(width, int) else None
         elif module.kind == "StaticEmbedding":
             found = _static_dimension(root)
-        elif module.kind == "Transformer":
+        elif module.kind in ("Transformer", "MLMTransformer"):
             found = config.get("hidden_size")
-        elif module.kind not in ("Normalize", "LayerNorm", "Dropout"):
+        elif module.kind == "SpladePooling":
+            found = config.get("vocab_size")
+        elif module.kind == "SparseAutoEncoder":
+            found = own.get("hidden_dim")
+        elif module.kind not in _WIDTHLESS:
             return None
     if not modules:
         found = config.get("hidden_size", config.get("dim", config.get("d_model")))
@@ -303,7 +305,7 @@ def _pooling(modules: Sequence[_Module], options: EncoderOptions) -> str:
         return options.pooling
     for module in modules:
         if module.kind == "Pooling":
-            return "+".join(_pooling_modes(_json(module.folder / "config.json")))
+            return "+".join(_pooling_modes(json_object(module.folder / "config.json")))
     is_static = bool(modules) and modules[0].kind == "StaticEmbedding"
     return "mean over tokens" if is_static else "the model's own"
 
@@ -323,7 +325,7 @@ def _max_length(own: Mapping[str, Any], root: Path, limit: int | None) -> int | 
     candidates = (
         processor.get("model_max_length"),
         own.get("max_seq_length"),
-        _json(root / "tokenizer_config.json").get("model_max_length"),
+        json_object(root / "tokenizer_config.json").get("model_max_length"),
     )
     chosen = next((value for value in candidates if isinstance(value, int | float)), None)
     length = int(chosen) if chosen is not None and 0 < chosen < _NO_LIMIT else None
@@ -331,25 +333,33 @@ def _max_length(own: Mapping[str, Any], root: Path, limit: int | None) -> int | 
     return min(known) if known else None
 
 
+def _length(
+    wanted: Kind,
+    sentence: Mapping[str, Any],
+    own: Mapping[str, Any],
+    root: Path,
+    limit: int | None,
+    tokenizer: Path | None,
+    *,
+    is_static: bool,
+) -> int | None:
+    """Tokens that are read of a document; None for no limit."""
+    if is_static:
+        return _static_limit(tokenizer)
+    general = _max_length(own, root, limit)
+    if wanted != "MultiVectorEncoder":
+        return general
+    documents = own.get("document_length") or sentence.get("document_length")
+    return general if documents is None else int(documents)
+
+
 def _static_limit(tokenizer: Path | None) -> int | None:
     """Where the tokenizer of a static model cuts; the module uses the file as it is."""
     if tokenizer is None:
         return None
-    cut = _json(tokenizer).get("truncation") or {}
+    cut = json_object(tokenizer).get("truncation") or {}
     return cast("int | None", cut.get("max_length"))
 
 
 def _first_json(folder: Path, names: Sequence[str]) -> dict[str, Any]:
-    return next((found for name in names if (found := _json(folder / name))), {})
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty where there is no such file."""
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{path.name} is not valid JSON", where=str(path),
-                         remedy="save the model again") from error  # fmt: skip
-    return value if isinstance(value, dict) else {}
+    return next((found for name in names if (found := json_object(folder / name))), {})

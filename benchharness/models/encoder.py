@@ -147,6 +147,34 @@ def scores_pairs(system: object) -> TypeIs[PairScorer]:
     return hasattr(type(system), "pair_scores")
 
 
+class View(Protocol):
+    """An encoder whose vectors are made of another's, so that one encode serves both.
+
+    whole: that encoder; None where this one stands by itself after all.
+    """
+
+    @property
+    def whole(self) -> Encoder | None: ...
+
+    def cut(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The own vectors of what `whole` gave; [n, fewer]."""
+        ...
+
+
+def whole_of(encoder: Encoder) -> Encoder:
+    """The encoder whose vectors are kept: that of a view, or the encoder itself."""
+    whole: Encoder | None = getattr(encoder, "whole", None)
+    return encoder if whole is None else whole
+
+
+def cut_of(encoder: Encoder, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The encoder's vectors, made of those of `whole_of(encoder)`."""
+    if whole_of(encoder) is encoder:
+        return vectors
+    view: View = encoder  # type: ignore[assignment]  # what has a `whole` has a `cut`
+    return view.cut(vectors)
+
+
 def encoders_of(system: System) -> Iterator[Encoder]:
     """Yields the encoders that a system is or is made of, in the order of its spec."""
     if is_encoder(system):

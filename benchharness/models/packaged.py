@@ -28,6 +28,7 @@ _WORDLLAMA_DIM = 256
 # Neither a revision to choose nor code to trust comes with a package.
 _OPTIONS = (
     "dim", "max_length", "dtype", "device", "query_prompt", "document_prompt", "batch_size",
+    "backend", "weights",
 )  # fmt: skip
 
 
@@ -74,6 +75,7 @@ def wordllama(spec: ModelSpec) -> SentenceTransformerEncoder:
         special_tokens=False,
         padded=False,
         size_bytes=weights.stat().st_size,
+        first_module="StaticEmbedding",
     )
     return SentenceTransformerEncoder(spec.text, blueprint, options)
 

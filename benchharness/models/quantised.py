@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, get_args
 
 from benchharness.errors import UsageError, did_you_mean
-from benchharness.models.cache import EmbeddingCache
+from benchharness.models.cache import EmbeddingCache, Vectors
 from benchharness.models.encoder import Encoder, Role
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Quantised:
         precision: str,
         calibration: Sequence[str],
         cache: EmbeddingCache,
-        query_cache: EmbeddingCache | None = None,
+        query_cache: Vectors | None = None,
     ) -> None:
         if precision not in CODES:
             raise UsageError(
@@ -71,7 +71,7 @@ class Quantised:
         self._encoder = encoder
         self._calibration = calibration
         self._cache = cache
-        self._query_cache = query_cache or cache
+        self._query_cache: Vectors = query_cache or cache
 
     @cached_property
     def fingerprint(self) -> str:
@@ -113,7 +113,7 @@ class Quantised:
         """What the codes stand for, in order, many at a time; of int8 queries the full vectors."""
         import numpy as np
 
-        cache = self._query_cache if role == "query" else self._cache
+        cache: Vectors = self._query_cache if role == "query" else self._cache
         full = cache.encode(self._encoder, texts, role)
         for start in range(0, len(full), _BLOCK_ROWS):
             block = np.asarray(full[start : start + _BLOCK_ROWS])

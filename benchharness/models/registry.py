@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import cast
 
 from benchharness.errors import ModelError, UsageError, did_you_mean
 from benchharness.models.encoder import Encoder, Ranker, System
-from benchharness.models.spec import CALLS, EncoderOptions, ModelSpec, parse_spec
+from benchharness.models.spec import CALLS, KNOWN_OPTIONS, EncoderOptions, ModelSpec, parse_spec
 
 Factory = Callable[[ModelSpec], Encoder | Ranker]
 
@@ -91,11 +92,15 @@ def _factory(name: str) -> Factory | None:
     return None
 
 
-def _open_files(spec: ModelSpec, base: Path | None) -> Encoder:
+def _open_files(spec: ModelSpec, base: Path | None) -> Encoder | Ranker:
     from benchharness.models.directory import read_directory
+    from benchharness.models.late_interaction import LateInteractionRanker
+    from benchharness.models.saved_kind import kind_of
     from benchharness.models.sentence_transformer import SentenceTransformerEncoder
+    from benchharness.models.sparse import MAX_ACTIVE_DIMS, SparseRanker
 
-    options = EncoderOptions.of(spec)
+    shared = tuple(option for option in spec.options if option[0] != MAX_ACTIVE_DIMS)
+    options = EncoderOptions.of(replace(spec, options=shared))
     folder = _existing(spec.name, base)
     if folder is not None:
         if options.revision is not None:
@@ -111,6 +116,14 @@ def _open_files(spec: ModelSpec, base: Path | None) -> Encoder:
         folder = snapshot(spec.name, options.revision, wanted_as=spec.name)
     else:
         raise _unknown(spec, base)
+    kind = kind_of(folder)
+    if kind == "SparseEncoder":
+        blueprint = read_directory(folder, options, shown=spec.name, wanted=kind)
+        return SparseRanker.of(spec, blueprint, options)
+    if kind == "MultiVectorEncoder":
+        blueprint = read_directory(folder, options, shown=spec.name, wanted=kind)
+        return LateInteractionRanker.of(spec, blueprint, options)
+    spec.refuse_options(KNOWN_OPTIONS)
     blueprint = read_directory(folder, options, shown=spec.name)
     return SentenceTransformerEncoder(spec.text, blueprint, options)
 

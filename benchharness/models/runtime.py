@@ -87,6 +87,15 @@ def finish(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransforme
     return model
 
 
+def set_length(model: SentenceTransformer, length: int) -> None:
+    """Sets what is read of a text; a bag of tokens only has its tokenizer to cut with."""
+    first: Any = model[0]
+    if type(first).__name__ == "StaticEmbedding":
+        first.tokenizer.enable_truncation(length)
+    else:
+        model.max_seq_length = length
+
+
 @contextmanager
 def without_bars() -> Iterator[None]:
     """Silences the progress bars that transformers draws when it loads or saves a model."""

@@ -87,6 +87,15 @@ def encode_value(value: str) -> str:
     return quote(value, safe=" !\"#$&'()*+-./:;<=>?[\\]^_`{|}~")
 
 
+def with_option(spec: str, name: str, value: str) -> str:
+    """The spec with the option set, in place of what it said before."""
+    parsed = parse_spec(spec)
+    options = dict(parsed.options) | {name: value}
+    spelled = ",".join(f"{option}={encode_value(text)}" for option, text in options.items())
+    parts = f"({','.join(parsed.parts)})" if parsed.parts else ""
+    return f"{parsed.name}{parts}@{spelled}"
+
+
 def _parse_call(text: str, name: str) -> ModelSpec:
     start = len(name) + 1
     end = _closing(text, start)

@@ -13,13 +13,14 @@ from benchharness.report.wording import one_line
 
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
-    from benchharness.judge.leaderboard import Leaderboard
+    from benchharness.judge.leaderboard import Leaderboard, Standing
     from benchharness.judge.verdict import Comparison, Verdict
 
 HEAD = (
     "suite", "model", "measure", "value", "ci95_low", "ci95_high", "n", "method", "ceiling",
     "decision", "gates", "baseline", "baseline_value", "delta", "ci90_low", "ci90_high", "margin",
-    "p_of_a_loss", "won", "lost", "tied", "error",
+    "p_of_a_loss", "won", "lost", "tied", "bytes_per_vector", "latency_ms", "latency_p95_ms",
+    "error",
 )  # fmt: skip
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -34,7 +35,8 @@ def csv_text(report: Report) -> str:
     judge beside them (costs by name, guards and slices by the name of the gate); then cut and
     quantised variants of leaderboards, with their full vectors as `baseline`; last what could not
     be measured, with the reason in `error`. Numbers are exact; the columns from `baseline` to
-    `tied` are those of the gate that compared the measure. Text that a spreadsheet would take for
+    `tied` are those of the gate that compared the measure, bytes and latency those of the row of
+    a leaderboard. Text that a spreadsheet would take for
     a formula gets an apostrophe in front.
     """
     file = StringIO()
@@ -60,8 +62,12 @@ def _cell(value: Cell) -> str | int:
 
 
 def _rows(report: Report) -> Iterator[dict[str, Cell]]:
+    standings = {
+        (board.suite, row.spec): row for board in report.leaderboards for row in board.standings
+    }
     for assessment in report.assessments:
-        yield from _measures(assessment)
+        result = assessment.result
+        yield from _measures(assessment, standings.get((result.suite, result.model)))
         yield from _other_gates(assessment)
     for board in report.leaderboards:
         yield from _variants(board)
@@ -73,7 +79,7 @@ def _rows(report: Report) -> Iterator[dict[str, Cell]]:
         }
 
 
-def _measures(assessment: Assessment) -> Iterator[dict[str, Cell]]:
+def _measures(assessment: Assessment, standing: Standing | None) -> Iterator[dict[str, Cell]]:
     result, decision = assessment.result, assessment.decision
     for measure, found in assessment.estimates.items():
         own = [one for one in assessment.verdicts if one.measure == measure and _is_own(one)]
@@ -89,6 +95,7 @@ def _measures(assessment: Assessment) -> Iterator[dict[str, Cell]]:
             "ceiling": found.ceiling,
             "decision": decision.outcome,
             **_judged(own),
+            **_costs(standing),
         }
 
 
@@ -126,7 +133,13 @@ def _variants(board: Leaderboard) -> Iterator[dict[str, Cell]]:
                 "ci90_low": row.loss.ci90[0],
                 "ci90_high": row.loss.ci90[1],
                 "margin": row.loss.margin,
+                **_costs(row),
             }
+
+
+def _costs(row: Standing | None) -> dict[str, Cell]:
+    names = ("bytes_per_vector", "latency_ms", "latency_p95_ms")
+    return {} if row is None else {name: getattr(row, name) for name in names}
 
 
 def _is_own(verdict: Verdict) -> bool:

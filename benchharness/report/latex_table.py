@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchharness.judge.numbers import order
+from benchharness.report.leaderboard_text import BYTES, MS, costs_of
 from benchharness.report.wording import measures_of, of_suite, one_line, shown_estimate
 
 if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
+    from benchharness.judge.leaderboard import Leaderboard
     from benchharness.report.model import Report
 
 _SPECIAL = {
@@ -42,6 +44,9 @@ _ACCENTS = {
 }  # fmt: skip
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _LABEL = "benchharness"
+# Columns of a leaderboard's costs, and what a paper calls them.
+_COSTS = {BYTES: "bytes/doc", MS: "ms/query (p95)"}
+Costs = Mapping[str, Mapping[str, str]]
 
 
 def latex_text(report: Report) -> str:
@@ -49,7 +54,8 @@ def latex_text(report: Report) -> str:
 
     Reads the values of every query, which a report read without its queries lacks: no superscript
     stands then. A model is called better where the paired p-value is below 0.05 after Holm over
-    all pairs of models of that suite and measure.
+    all pairs of models of that suite and measure. Bytes of the index per document and the latency
+    stand beside the values where a leaderboard of the suite has them.
     """
     head = [
         "% Add to the preamble:",
@@ -61,7 +67,9 @@ def latex_text(report: Report) -> str:
     for number, suite in enumerate(report.suites, start=1):
         found = of_suite(report, suite)
         if found:
-            tables.append("\n".join(_table(suite, found, number)))
+            board = next((one for one in report.leaderboards if one.suite == suite), None)
+            costs = _costs(found, board)
+            tables.append("\n".join(_table(suite, found, number, costs)))
     return "\n\n".join(["\n".join(head), *tables]) + "\n"
 
 
@@ -90,7 +98,25 @@ def _escaped(letter: str) -> str:
     return f"[U+{ord(letter):04X}]"
 
 
-def _table(suite: str, found: Sequence[Assessment], number: int) -> Iterator[str]:
+def _costs(found: Sequence[Assessment], board: Leaderboard | None) -> Costs:
+    """Columns of what each model costs; one that says nothing of any of them is left out."""
+    head, rows = costs_of(board) if board is not None else ((), [])
+    shown = {row[0]: row for row in rows}
+    columns = {}
+    for name, title in _COSTS.items():
+        if name in head:
+            cells = {one.result.model: _cost(shown, one, head.index(name)) for one in found}
+            if any(cells.values()):
+                columns[title] = cells
+    return columns
+
+
+def _cost(shown: Mapping[str, tuple[str, ...]], one: Assessment, place: int) -> str:
+    row = shown.get(one.result.model)
+    return row[place].strip() if row is not None else ""
+
+
+def _table(suite: str, found: Sequence[Assessment], number: int, costs: Costs) -> Iterator[str]:
     measures = measures_of(found)
     beaten = _beaten(found, measures)
     letters = {one.result.model: _letter(row) for row, one in enumerate(found)}
@@ -99,9 +125,9 @@ def _table(suite: str, found: Sequence[Assessment], number: int) -> Iterator[str
     yield r"\centering"
     yield f"\\caption{{{_caption(suite, found, is_tested=bool(beaten))}}}"
     yield f"\\label{{tab:{_LABEL}-{number}}}"
-    yield f"\\begin{{tabular}}{{cl{'c' * len(measures)}}}"
+    yield f"\\begin{{tabular}}{{cl{'c' * len(measures)}{'r' * len(costs)}}}"
     yield r"\toprule"
-    heads = [f"\\textbf{{{escape(name)}}}" for name in measures]
+    heads = [f"\\textbf{{{escape(name)}}}" for name in (*measures, *costs)]
     yield " & ".join([r"\textbf{\#}", r"\textbf{Model}", *heads]) + r" \\"
     yield r"\midrule"
     for one in found:
@@ -110,6 +136,7 @@ def _table(suite: str, found: Sequence[Assessment], number: int) -> Iterator[str
             _cell(one, name, best[name], beaten.get(name, {}).get(model, ()), letters)
             for name in measures
         ]
+        cells += [escape(column[model]) or "--" for column in costs.values()]
         yield " & ".join([letters[model], escape(model), *cells]) + r" \\"
     yield r"\bottomrule"
     yield r"\end{tabular}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from benchharness.evaluation.latency import QUERIES
 from benchharness.judge.numbers import (
     format_count,
     format_interval,
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
 Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 BEST, TIED, FRONT = "best", "tied", "front"
-_INDEX = "index of 1M"
+BYTES, MS, _LATENCY = "bytes/doc", "ms (p95)", "latency"
+# Columns that a narrow table does without, the first one first: what others say better, then what
+# matters once, not at every query and for every document.
+DISPENSABLE = ("dim", _LATENCY, "weights", "speed")
 _SMALLEST_P = 0.0001
+# Decimals of a number of milliseconds, by what it is rounded below.
+_MS_DIGITS = ((3, 0.9995), (2, 9.995), (1, 99.95))
 
 
 def title_of(board: Leaderboard) -> str:
@@ -60,20 +66,39 @@ def worth_of(board: Leaderboard) -> Table:
 
 
 def costs_of(board: Leaderboard) -> Table:
-    """Dimension, index, weights, speed, and whether the row is on the front."""
+    """Dimension, index, weights, speed, latency, and whether the row is on the front."""
     found = [
         (
             row.spec,
             "" if row.dimension is None else format_count(row.dimension),
-            _size(row.index_bytes_per_million),
-            _size(row.size_bytes),
+            "" if row.bytes_per_vector is None else format_count(round(row.bytes_per_vector)),
+            "" if row.size_bytes is None else format_size(row.size_bytes),
             "" if row.speed is None else _ratio(row.speed),
+            _latency(row),
+            "" if row.latency_ratio is None else _ratio(row.latency_ratio),
             FRONT if row.is_on_front and len(board.standings) > 1 else "",
         )
         for row in board.standings
     ]
-    head = ("model", "dim", _INDEX, "weights", "speed", FRONT)
-    return _without_empty(head, _aligned(found, right=(1, 2, 3, 4)))
+    head = ("model", "dim", BYTES, "weights", "speed", MS, _LATENCY, FRONT)
+    return _without_empty(head, _aligned(found, right=(1, 2, 3, 4, 5, 6)))
+
+
+def narrowed(table: Table, fits: Callable[[Table], bool]) -> tuple[Table, tuple[str, ...]]:
+    """(the table with the first few of `DISPENSABLE` taken out until it fits, their names)."""
+    left_out: list[str] = []
+    for name in DISPENSABLE:
+        if fits(table):
+            break
+        head, rows = table
+        if name in head:
+            place = head.index(name)
+            table = (
+                (*head[:place], *head[place + 1 :]),
+                [(*row[:place], *row[place + 1 :]) for row in rows],
+            )
+            left_out.append(name)
+    return table, tuple(left_out)
 
 
 def losses_of(board: Leaderboard) -> Table:
@@ -103,13 +128,27 @@ def facts_of(board: Leaderboard) -> Iterator[str]:
             f"(paired sign flips, two-sided, Holm over {over})"
         )
         if any(row.is_on_front for row in board.standings):
-            yield f"{FRONT}: of rows with vectors, none is as good and smaller"
-    full = (row for row in board.standings if row.loss is None)
+            yield f"{FRONT}: of rows that say their {BYTES}, none is as good and smaller"
+    yield from _cost_facts(board)
+    for spec, why in board.left_out.items():
+        yield f"{spec} has no row: {why}"
+
+
+def _cost_facts(board: Leaderboard) -> Iterator[str]:
+    full = [row for row in board.standings if row.loss is None]
+    if any(row.bytes_per_vector is not None for row in board.standings):
+        yield f"{BYTES}: of the index, all stages of a pipeline together, without its links"
     reference = next((row.spec for row in full if row.speed == 1.0), "")
     if reference:
         yield f"speed: documents a second relative to {reference}, encoded in turns in this run"
-    for spec, why in board.left_out.items():
-        yield f"{spec} has no row: {why}"
+    if any(row.latency_ms is not None for row in full):
+        yield (
+            f"{MS}: milliseconds of one query at a time, encoded and searched exactly in this "
+            f"process, in turns: median and 95th percentile of up to {QUERIES} queries"
+        )
+    first = next((row.spec for row in full if row.latency_ratio == 1.0), "")
+    if first:
+        yield f"{_LATENCY}: that median relative to {first}"
 
 
 def loss_fact(board: Leaderboard) -> str:
@@ -186,8 +225,16 @@ def _p(p: float) -> str:
     return format_value(p, (ALPHA,)) if p >= _SMALLEST_P else f"<{_SMALLEST_P}"
 
 
-def _size(size_bytes: float | None) -> str:
-    return "" if size_bytes is None else format_size(round(size_bytes))
+def _latency(row: Standing) -> str:
+    if row.latency_ms is None or row.latency_p95_ms is None:
+        return ""
+    return f"{_ms(row.latency_ms)} ({_ms(row.latency_p95_ms)})"
+
+
+def _ms(ms: float) -> str:
+    """Three digits of it: `0.412`, `5.24`, `31.7`, `1,204`."""
+    digits = next((places for places, top in _MS_DIGITS if ms < top), 0)
+    return f"{ms:,.{digits}f}"
 
 
 def _ratio(speed: float) -> str:

@@ -8,6 +8,8 @@ from benchharness.judge.floors import NARROW
 from benchharness.judge.numbers import format_count
 from benchharness.report import leaderboard_text
 from benchharness.report.model import Failure, Report, tally, word_of
+from benchharness.report.terminal_board import print_board
+from benchharness.report.terminal_pieces import STYLES, assembled, styled
 from benchharness.report.tuning_text import HEAD, facts_of, rows_of
 from benchharness.report.what_changed import ENVIRONMENT, LOST, details
 from benchharness.report.wording import (
@@ -22,7 +24,6 @@ from benchharness.report.wording import (
     measures_of,
     of_suite,
     one_line,
-    plain,
     shown_estimate,
     size_line,
     status_word,
@@ -40,16 +41,8 @@ if TYPE_CHECKING:
     from benchharness.judge.bench import Assessment
     from benchharness.judge.leaderboard import Leaderboard
     from benchharness.judge.verdict import Verdict
-    from benchharness.report.leaderboard_text import Table as BoardTable
     from benchharness.train.tuning import Tuning
 
-_STYLES = {
-    "pass": "green", "fail": "bold red", "FAIL": "bold red", "warn": "yellow",
-    "tune": "bold yellow", "optional": "cyan", "skip": "green", "undecided": "magenta",
-    "warning": "yellow", "error": "bold red", "improved": "green", "identical": "green",
-    "regressed": "yellow", "inconclusive": "yellow", "stale": "yellow", "no-baseline": "yellow",
-    "incomplete": "yellow", "waived": "cyan", "updated": "cyan", "lost": "red",
-}  # fmt: skip
 _LONGEST_PLACE = 120
 _AS_ABOVE = "the same queries as above"
 # Below this a table would lose columns; the terminal wraps the lines instead.
@@ -79,9 +72,9 @@ def render(
         if found:
             _print_suite(console, report, suite, found, ascii_only=ascii_only)
     for board in report.leaderboards:
-        _print_board(console, board, ascii_only=ascii_only)
+        print_board(console, board, ascii_only=ascii_only)
     if leaderboard_text.summary_of(report.leaderboards):
-        console.print(_text(leaderboard_text.summary_of(report.leaderboards)))
+        console.print(styled(leaderboard_text.summary_of(report.leaderboards)))
         console.print()
     for failure in report.failures:
         _print_failure(console, failure)
@@ -95,9 +88,9 @@ def render_leaderboards(
     """The boards alone, and what sums them up; see `render`."""
     console = _console(width, color=color)
     for board in boards:
-        _print_board(console, board, ascii_only=_is_ascii(encoding))
+        print_board(console, board, ascii_only=_is_ascii(encoding))
     if leaderboard_text.summary_of(boards):
-        console.print(_text(leaderboard_text.summary_of(boards)))
+        console.print(styled(leaderboard_text.summary_of(boards)))
     return _written(console, encoding)
 
 
@@ -133,14 +126,6 @@ def _written(console: Console, encoding: str) -> str:
     return lines
 
 
-def _text(*parts: str | tuple[str, str]) -> Text:
-    """A line of corpus and other text; brackets in it are text, never markup."""
-    from rich.text import Text
-
-    shown = (plain(part) if isinstance(part, str) else (plain(part[0]), part[1]) for part in parts)
-    return Text.assemble(*shown, overflow="fold")
-
-
 def _indented(content: RenderableType, columns: int) -> RenderableType:
     from rich.padding import Padding
 
@@ -153,10 +138,10 @@ def _print_suite(
     results = [assessment.result for assessment in found]
     counted = counted_line(results[0])
     size = f"{size_line(results)}; {counted}" if counted else size_line(results)
-    console.print(_text((suite, "bold"), (f"  {size}", "dim")))
+    console.print(styled((suite, "bold"), (f"  {size}", "dim")))
     console.print(_fitting_table(console, found, ascii_only=ascii_only))
     if bm25_line(found):
-        console.print(_text((bm25_line(found), "dim")))
+        console.print(styled((bm25_line(found), "dim")))
     for assessment in found:
         _print_model(console, assessment)
         tuning = report.tuning_of(assessment)
@@ -183,86 +168,64 @@ def _fitting_table(
     return _long_table(found, "\n", ascii_only=ascii_only)
 
 
-def _assembled(head: Sequence[str], rows: Sequence[Sequence[Text]], *, ascii_only: bool) -> Table:
-    """A table whose first column may be broken; numbers never are, so the others have a width."""
-    from rich.box import Box
-    from rich.cells import cell_len
-    from rich.table import Table
-
-    rule = "-" if ascii_only else "─"
-    box = Box(f"    \n    \n {rule}{rule} \n    \n    \n    \n    \n    \n", ascii=ascii_only)
-    table = Table(
-        box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
-    )
-    table.add_column(head[0], overflow="fold", min_width=14)
-    for column, name in enumerate(head[1:], start=1):
-        lines = [line for row in rows for line in row[column].plain.split("\n")]
-        table.add_column(
-            name, no_wrap=True, min_width=max(cell_len(line) for line in [name, *lines])
-        )
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
 def _table(found: Sequence[Assessment], joint: str, *, ascii_only: bool) -> Table:
     """Models as rows, measures as columns; `joint` stands between a value and its interval."""
     measures = measures_of(found)
     rows = []
     for assessment in found:
         cells = [
-            _value_cell(assessment, name, joint) if name in assessment.estimates else _text("")
+            _value_cell(assessment, name, joint) if name in assessment.estimates else styled("")
             for name in measures
         ]
-        rows.append([_text(assessment.result.model), *cells, *_judged_cells(assessment, joint)])
+        rows.append([styled(assessment.result.model), *cells, *_judged_cells(assessment, joint)])
     ceilings = ceilings_of(found)
     if ceilings:
-        shown = [_text((ceilings.get(name, ""), "dim")) for name in measures]
-        rows.append([_text(("(ceiling)", "dim")), *shown, _text(""), _text("")])
-    return _assembled(["model", *measures, "decision", "gates"], rows, ascii_only=ascii_only)
+        shown = [styled((ceilings.get(name, ""), "dim")) for name in measures]
+        rows.append([styled(("(ceiling)", "dim")), *shown, styled(""), styled("")])
+    return assembled(["model", *measures, "decision", "gates"], rows, ascii_only=ascii_only)
 
 
 def _long_table(found: Sequence[Assessment], joint: str, *, ascii_only: bool) -> Table:
     """A row for each model and measure, for narrow terminals and many measures."""
     rows = []
     for assessment in found:
-        model, judged = _text(assessment.result.model), _judged_cells(assessment, "\n")
+        model, judged = styled(assessment.result.model), _judged_cells(assessment, "\n")
         for name in assessment.estimates:
-            rows.append([model, _text(name), _value_cell(assessment, name, joint), *judged])
-            model, judged = _text(""), (_text(""), _text(""))
+            rows.append([model, styled(name), _value_cell(assessment, name, joint), *judged])
+            model, judged = styled(""), (styled(""), styled(""))
     for name, ceiling in ceilings_of(found).items():
-        cells = [_text((word, "dim")) for word in ("(ceiling)", name, ceiling)]
-        rows.append([*cells, _text(""), _text("")])
+        cells = [styled((word, "dim")) for word in ("(ceiling)", name, ceiling)]
+        rows.append([*cells, styled(""), styled("")])
     head = ["model", "measure", "value", "decision", "gates"]
-    return _assembled(head, rows, ascii_only=ascii_only)
+    return assembled(head, rows, ascii_only=ascii_only)
 
 
 def _value_cell(assessment: Assessment, measure: str, joint: str) -> Text:
     value, interval = shown_estimate(assessment, measure)
-    return _text(value, (f"{joint}{interval}", "dim"))
+    return styled(value, (f"{joint}{interval}", "dim"))
 
 
 def _judged_cells(assessment: Assessment, joint: str) -> tuple[Text, Text]:
     outcome = assessment.decision.outcome
     gates = tally(assessment.verdicts)
-    style = _STYLES.get(gates.partition(",")[0].split()[-1], "bold red")
+    style = STYLES.get(gates.partition(",")[0].split()[-1], "bold red")
     if not assessment.verdicts:
         style = "dim"
     shown = gates.replace(", ", "\n") if joint == "\n" else gates
-    return _text((outcome, _STYLES.get(outcome, ""))), _text((shown, style))
+    return styled((outcome, STYLES.get(outcome, ""))), styled((shown, style))
 
 
 def _print_model(console: Console, assessment: Assessment) -> None:
     result, decision = assessment.result, assessment.decision
     console.print()
     console.print(
-        _text(
-            (result.model, "bold"), ": ", (decision.outcome, _STYLES.get(decision.outcome, "bold"))
+        styled(
+            (result.model, "bold"), ": ", (decision.outcome, STYLES.get(decision.outcome, "bold"))
         )
     )
-    console.print(_indented(_text(decision.why), 2))
+    console.print(_indented(styled(decision.why), 2))
     if decision.advice:
-        console.print(_indented(_text("→ ", decision.advice), 2))
+        console.print(_indented(styled("→ ", decision.advice), 2))
     told: set[str] = set()
     for verdict in assessment.verdicts:
         if _is_told(verdict):
@@ -270,21 +233,21 @@ def _print_model(console: Console, assessment: Assessment) -> None:
             _print_details(console, details(verdict, depth_of(assessment, verdict)), told)
     for fact in (tokens_line(assessment), facts_line(result)):
         if fact:
-            console.print(_indented(_text((fact, "dim")), 2))
+            console.print(_indented(styled((fact, "dim")), 2))
 
 
 def _print_tuning(console: Console, tuning: Tuning, *, ascii_only: bool) -> None:
     """The outcome of fine-tuning below its model; the run's folder has all of it."""
-    style = _STYLES.get(tuning.outcome, "yellow")
-    outcome = _text("tuned: ", (tuning.outcome, style), f": {one_line(tuning.why)}")
+    style = STYLES.get(tuning.outcome, "yellow")
+    outcome = styled("tuned: ", (tuning.outcome, style), f": {one_line(tuning.why)}")
     console.print(_indented(outcome, 2))
-    rows = [[_text(one_line(cell)) for cell in row] for row in rows_of(tuning)]
+    rows = [[styled(one_line(cell)) for cell in row] for row in rows_of(tuning)]
     if rows:
-        console.print(_indented(_assembled(HEAD, rows, ascii_only=ascii_only), 4))
+        console.print(_indented(assembled(HEAD, rows, ascii_only=ascii_only), 4))
     for fact in facts_of(tuning):
-        console.print(_indented(_text((one_line(fact), "dim")), 4))
+        console.print(_indented(styled((one_line(fact), "dim")), 4))
     if tuning.advice:
-        console.print(_indented(_text("→ ", one_line(tuning.advice)), 4))
+        console.print(_indented(styled("→ ", one_line(tuning.advice)), 4))
 
 
 def _is_told(verdict: Verdict) -> bool:
@@ -300,7 +263,7 @@ def _print_details(console: Console, found: Sequence[tuple[str, str]], told: set
     for kind, line in found:
         if kind == ENVIRONMENT and line in told:
             continue
-        text = _text((kind, _STYLES[kind]), f"  {line}") if kind == LOST else _text((line, "dim"))
+        text = styled((kind, STYLES[kind]), f"  {line}") if kind == LOST else styled((line, "dim"))
         console.print(_indented(text, 4))
     told.update(line for _, line in found)
 
@@ -308,14 +271,14 @@ def _print_details(console: Console, found: Sequence[tuple[str, str]], told: set
 def _gate_line(verdict: Verdict) -> Text:
     word = word_of(verdict)
     parts: list[str | tuple[str, str]] = [
-        (word, _STYLES.get(word, "bold red")),
+        (word, STYLES.get(word, "bold red")),
         f" {verdict.gate}: {one_line(verdict.line)}",
     ]
     if verdict.waived:
         parts.append((f" · {one_line(verdict.waived)}", "dim"))
     elif verdict.breached and verdict.advice:
         parts.append((f" → {verdict.advice}", "dim"))
-    return _text(*parts)
+    return styled(*parts)
 
 
 def _print_findings(console: Console, found: Sequence[Assessment]) -> None:
@@ -324,12 +287,12 @@ def _print_findings(console: Console, found: Sequence[Assessment]) -> None:
         if not findings:
             continue
         console.print()
-        console.print(_text((f"lint: {format_count(len(findings), severity)}", _STYLES[severity])))
+        console.print(styled((f"lint: {format_count(len(findings), severity)}", STYLES[severity])))
         for finding in findings:
             where = f" ({_shortened(finding.where)})" if finding.where else ""
-            console.print(_indented(_text(f"{finding.code}: {finding.message}{where}"), 2))
+            console.print(_indented(styled(f"{finding.code}: {finding.message}{where}"), 2))
             if finding.remedy:
-                console.print(_indented(_text((f"→ {finding.remedy}", "dim")), 4))
+                console.print(_indented(styled((f"→ {finding.remedy}", "dim")), 4))
 
 
 def _shortened(where: str) -> str:
@@ -337,61 +300,20 @@ def _shortened(where: str) -> str:
     return where if len(where) <= _LONGEST_PLACE else f"{where[:_LONGEST_PLACE].rstrip()}…"
 
 
-def _print_board(console: Console, board: Leaderboard, *, ascii_only: bool) -> None:
-    """The rows, in two tables where one is too wide; what the marks mean; losses of variants."""
-    console.print(_text((leaderboard_text.title_of(board), "bold")))
-    for table in _board_tables(console, board, ascii_only=ascii_only):
-        console.print(table)
-    for fact in leaderboard_text.facts_of(board):
-        console.print(_text((one_line(fact), "dim")))
-    head, rows = leaderboard_text.losses_of(board)
-    if rows:
-        console.print()
-        cells = [[_text(one_line(cell)) for cell in row[:-1]] for row in rows]
-        words = [_text((row[-1], _STYLES.get(row[-1], ""))) for row in rows]
-        shown = [[*row, word] for row, word in zip(cells, words, strict=True)]
-        console.print(_assembled(head, shown, ascii_only=ascii_only))
-        console.print(_text((leaderboard_text.loss_fact(board), "dim")))
-    console.print()
-
-
-def _board_tables(
-    console: Console, board: Leaderboard, *, ascii_only: bool
-) -> list[RenderableType]:
-    """One table with intervals beside the values or below them, else worth and costs apart."""
-    unbounded = console.options.update(width=10_000)
-
-    def made(found: BoardTable, joint: str) -> Table:
-        head, rows = found
-        cells = [[_text(one_line(cell).replace(" [", f"{joint}[")) for cell in row] for row in rows]
-        return _assembled(head, cells, ascii_only=ascii_only)
-
-    for joint in (" ", "\n"):
-        whole = made(leaderboard_text.table_of(board), joint)
-        widths = console.measure(whole, options=unbounded)
-        if (widths.maximum if joint == " " else widths.minimum) <= console.width:
-            return [whole]
-    return [
-        made(leaderboard_text.worth_of(board), "\n"),
-        _text(""),
-        made(leaderboard_text.costs_of(board), " "),
-    ]
-
-
 def _print_failure(console: Console, failure: Failure) -> None:
     names = " / ".join(name for name in (failure.suite, failure.model) if name)
-    console.print(_text((failure.status, "bold red"), " ", (names, "bold")))
+    console.print(styled((failure.status, "bold red"), " ", (names, "bold")))
     where = f"{failure.where}: " if failure.where else ""
-    console.print(_indented(_text(f"{where}{failure.message}"), 2))
+    console.print(_indented(styled(f"{where}{failure.message}"), 2))
     if failure.remedy:
-        console.print(_indented(_text(f"→ {failure.remedy}"), 2))
+        console.print(_indented(styled(f"→ {failure.remedy}"), 2))
     console.print()
 
 
 def _print_closing(console: Console, report: Report, folder: Path | None) -> None:
     good = report.status == "pass"
     path = closing_path(folder)
-    line = _text(
+    line = styled(
         (status_word(report), "bold green" if good else "bold red"),
         f": {closing_sentence(report)}",
         (f" · {path}" if path else "", "dim"),

@@ -15,7 +15,7 @@ from benchharness.errors import BenchError
 from benchharness.models.cache import EmbeddingCache
 from benchharness.models.encoder import Encoder, is_encoder
 from benchharness.models.registry import open_model
-from benchharness.models.spec import encode_value, parse_spec
+from benchharness.models.spec import encode_value, with_option
 from benchharness.serving.parity_agreement import cosines
 
 if TYPE_CHECKING:
@@ -79,14 +79,6 @@ def causes_of(
                 or _guessed(sample)
             )
     return tuple(dict.fromkeys(found))
-
-
-def with_option(spec: str, name: str, value: str) -> str:
-    """The spec with the option set, in place of what it said before."""
-    parsed = parse_spec(spec)
-    options = dict(parsed.options) | {name: value}
-    spelled = ",".join(f"{option}={encode_value(text)}" for option, text in options.items())
-    return f"{parsed.name}@{spelled}"
 
 
 def _other_dimension(sample: Sample, local: Encoder) -> Cause:

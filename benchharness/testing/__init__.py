@@ -13,7 +13,13 @@ from benchharness.testing.doubles import (
     hash_encoder,
     install_doubles,
 )
-from benchharness.testing.models import TINY_WORDS, tiny_cross_encoder, tiny_model
+from benchharness.testing.models import (
+    TINY_WORDS,
+    tiny_cross_encoder,
+    tiny_late_interaction_model,
+    tiny_model,
+    tiny_sparse_model,
+)
 
 __all__ = [
     "LEARNABLE_WORDS",
@@ -23,7 +29,9 @@ __all__ = [
     "hash_encoder",
     "install_doubles",
     "tiny_cross_encoder",
+    "tiny_late_interaction_model",
     "tiny_model",
+    "tiny_sparse_model",
     "write_beir",
     "write_learnable",
 ]

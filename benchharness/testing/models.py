@@ -1,4 +1,4 @@
-"""Tiny real models, made in seconds: static, BERT, and a cross-encoder."""
+"""Tiny real models, made in seconds: static, BERT, sparse, late interaction, a cross-encoder."""
 
 from __future__ import annotations
 
@@ -96,6 +96,114 @@ def tiny_model(
     return folder
 
 
+def tiny_sparse_model(
+    folder: Path,
+    seed: int = 0,
+    *,
+    words: Sequence[str] = TINY_WORDS,
+    similarity: str = "dot",
+    max_active_dims: int | None = None,
+) -> Path:
+    """The folder, with a small real sparse encoder (SPLADE over one BERT layer) of seeded weights.
+
+    words: the vocabulary, and with four special tokens the dimensions of its vectors.
+    similarity: "dot" or "cosine". max_active_dims: of the model itself; None for no limit.
+    Needs torch.
+    """
+    from sentence_transformers import SparseEncoder
+    from sentence_transformers.sparse_encoder.modules import SpladePooling
+    from transformers import BertForMaskedLM
+
+    def made(transformer: Any) -> Any:
+        return SparseEncoder(
+            modules=[transformer, SpladePooling("max")],
+            device="cpu",
+            similarity_fn_name=similarity,
+            max_active_dims=max_active_dims,
+        )
+
+    return _save_over_bert(
+        folder, seed, words, 32, BertForMaskedLM, {"transformer_task": "fill-mask"}, made
+    )
+
+
+def tiny_late_interaction_model(
+    folder: Path,
+    seed: int = 0,
+    *,
+    words: Sequence[str] = TINY_WORDS,
+    dim: int = 16,
+    similarity: str = "maxsim",
+    skipped: Sequence[str] = (),
+    expanded_to: int | None = None,
+    document_length: int | None = None,
+) -> Path:
+    """The folder, with a small real late-interaction model over one BERT layer, seeded weights.
+
+    dim: of a token's vector. similarity: "maxsim" or "meanmaxsim". skipped: words of a document
+    that get no vector. expanded_to: tokens of every query, filled up with the unknown word; None
+    for the query's own. document_length: tokens that are read of a document; None for 64.
+    Needs torch.
+    """
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Dense
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+    from sentence_transformers.sentence_transformer.modules import Normalize
+    from torch.nn import Identity
+    from transformers import BertModel
+
+    def made(transformer: Any) -> Any:
+        projection = Dense(
+            32,
+            dim,
+            bias=False,
+            activation_function=Identity(),
+            module_input_name="token_embeddings",
+        )
+        return MultiVectorEncoder(
+            modules=[
+                transformer,
+                projection,
+                MultiVectorMask(skiplist_words=list(skipped)),
+                Normalize(module_input_name="token_embeddings"),
+            ],
+            device="cpu",
+            similarity_fn_name=similarity,
+        )
+
+    options: dict[str, Any] = {"document_length": document_length}
+    if expanded_to is not None:
+        options["query_expansion"] = {
+            "strategy": "fixed", "attend": False, "length": expanded_to, "token": "[UNK]",
+        }  # fmt: skip
+    return _save_over_bert(folder, seed, words, 32, BertModel, options, made)
+
+
+def _save_over_bert(
+    folder: Path,
+    seed: int,
+    words: Sequence[str],
+    dim: int,
+    kind: Any,
+    options: dict[str, Any],
+    made: Callable[[Any], Any],
+) -> Path:
+    """Saves what is made over a transformer of one layer with seeded weights.
+
+    kind: transformers' class with its head; options: of the library's Transformer module. The
+    weights are spread so widely that texts are far apart.
+    """
+    from benchharness.models.runtime import loading, prepare_torch
+
+    torch = prepare_torch()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        with loading(str(folder)):
+            model = made(_transformer(folder, words, dim, kind, options, spread=0.5))
+            model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
 def tiny_cross_encoder(
     folder: Path,
     seed: int = 0,
@@ -186,12 +294,34 @@ def _static(words: Sequence[str], dim: int) -> SentenceTransformer:
 
 
 def _bert(folder: Path, words: Sequence[str], dim: int) -> SentenceTransformer:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling
+    from transformers import BertModel
+
+    transformer = _transformer(folder, words, dim, BertModel, {})
+    pooling = Pooling(transformer.get_embedding_dimension(), "mean")
+    return SentenceTransformer(
+        modules=[transformer, pooling], device="cpu", similarity_fn_name="cosine"
+    )
+
+
+def _transformer(
+    folder: Path,
+    words: Sequence[str],
+    dim: int,
+    kind: Any,
+    options: dict[str, Any],
+    spread: float = 0.02,
+) -> Any:
+    """The library's module of one BERT layer with a tokenizer of `words`; 64 positions.
+
+    spread: standard deviation of the weights.
+    """
     import tempfile
 
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Transformer
     from tokenizers import Tokenizer
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertConfig, PreTrainedTokenizerFast
 
     from benchharness.models.runtime import loading
 
@@ -209,15 +339,12 @@ def _bert(folder: Path, words: Sequence[str], dim: int) -> SentenceTransformer:
         num_attention_heads=2,
         intermediate_size=2 * dim,
         max_position_embeddings=64,
+        initializer_range=spread,
     )
     with tempfile.TemporaryDirectory() as scratch, loading(str(folder)):
-        BertModel(config).save_pretrained(scratch)
+        kind(config).save_pretrained(scratch)
         tokenizer.save_pretrained(scratch)
-        transformer = Transformer(scratch)
-        pooling = Pooling(transformer.get_embedding_dimension(), "mean")
-        return SentenceTransformer(
-            modules=[transformer, pooling], device="cpu", similarity_fn_name="cosine"
-        )
+        return Transformer(scratch, **options)
 
 
 def _word_level(words: Sequence[str]) -> str:

@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from benchharness.judge.bench import Bench
 
 # Options of a spec that are not saved with the model: the tuned one is opened with them again.
-_CARRIED = ("dim", "dtype", "device", "batch_size")
+_CARRIED = ("dim", "dtype", "device", "batch_size", "backend")
+_PLAIN = (("dtype", "float32"), ("backend", "torch"))
 # Those that are saved with a model that was loaded with them.
 _SAVED = ("max_length", "query_prompt", "document_prompt")
 _TRAINING = TypeAdapter(Training)
@@ -103,7 +104,7 @@ def carried(encoder: SentenceTransformerEncoder, names: Sequence[str] = _CARRIED
     return {
         name: str(value)
         for name, value in options.items()
-        if value is not None and (name, value) != ("dtype", "float32")
+        if value is not None and (name, value) not in _PLAIN
     }
 
 

@@ -333,7 +333,8 @@ def test_a_closed_pipe_is_no_error_message(shell: Shell) -> None:
 
 COMMANDS = {
     "lint", "measure", "decide", "pairs", "mine", "tune", "compare", "power", "noise", "baseline",
-    "report", "explain", "doctor",
+    "report", "explain", "doctor", "fuse", "parity", "release", "shift", "index",
+    "serve",
 }  # fmt: skip
 
 

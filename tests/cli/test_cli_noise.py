@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchharness.cli.conditions import conditions_of, torch_threads, with_option
+from benchharness.cli.conditions import conditions_of, torch_threads
 from benchharness.models.registry import register
+from benchharness.models.spec import with_option
 from benchharness.testing import HashEncoder
 
 if TYPE_CHECKING:
@@ -278,7 +279,7 @@ def test_other_threads_take_no_vector_from_the_cache(
 
     words("noise", "words", "shaky")
 
-    assert encoded == ["shaky query", "shaky document"] * 2
+    assert encoded == ["shaky document", "shaky query"] * 2
 
 
 def test_what_the_spec_says_already_is_no_other_condition() -> None:

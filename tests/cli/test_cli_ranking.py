@@ -207,6 +207,32 @@ def test_speeds_are_relative_to_the_first_encoder(words: Shell) -> None:
     }
 
 
+def test_latencies_are_of_every_system_that_was_named(words: Shell) -> None:
+    """Rule: pipelines and lexical systems too; the first one named is what others are relative to.
+
+    A variant has none: it is searched as full vectors here. Queries are encoded anew: 50, ten of
+    them twice, and one in each of six turns.
+    """
+    specs = ("bm25", "dense", "hybrid(bm25,dense)")
+    asked = ("--suite", "words", "--json")
+
+    ran = words("compare", *specs, "--precision", "int8", *asked)
+    encoded = sum(n for (_, role, _), n in ENCODED.items() if role == "query")
+    silent = _rank(words, *specs, "--json")
+
+    rows = _rows(ran)
+    assert ran.code == 0
+    for spec in specs:
+        assert 0 < rows[spec]["latency_ms"] <= rows[spec]["latency_p95_ms"]
+        assert rows[spec]["latency_ratio"] == pytest.approx(
+            rows[spec]["latency_ms"] / rows["bm25"]["latency_ms"]
+        )
+    assert rows["bm25"]["latency_ratio"] == 1.0
+    assert rows["dense, int8"]["latency_ms"] is None
+    assert encoded == 60 + 2 * (50 + 10 + 6)
+    assert {row["latency_ms"] for row in _rows(silent).values()} == {None}
+
+
 def test_all_suites_are_ranked_where_none_is_named_and_summed_up(words: Shell) -> None:
     """One board each, and the mean rank by name."""
     ran = words("compare", "dense", "bm25", "dense@salt=b", "--no-speed")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from benchharness.evaluation.fusion import fuse
 from benchharness.evaluation.ranx_door import ranx_opened
 from benchharness.evaluation.search import UNRANKED_SCORE, Hits
 from benchharness.models.fusion_spec import METHODS, NORMS, Fusion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ROOT = Path(benchharness.__file__).parent.parent
 RRF = Fusion()
@@ -126,21 +130,39 @@ def test_ties_are_ordered_by_row() -> None:
     assert found.rows.tolist() == [[4, 9]]
 
 
-def test_equal_scores_count_by_our_rank() -> None:
-    """ranx sorts equal scores by chance; the rank that fusion reads is that of the hits."""
-    tied = hits([[(row, 0.5) for row in range(50)]])
+_TIED = [(row, 0.5) for row in range(50)]
 
-    found = fuse([tied, tied], RRF, 50)
+
+@pytest.fixture
+def ties_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy's argsort as it may be: its order of equal values is not promised, here it is turned.
+
+    The proof that it matters: a run of ranx then holds the documents the other way round.
+    """
+    stable = np.argsort
+
+    def turned(values: NDArray[np.float64]) -> NDArray[np.int64]:
+        return len(values) - 1 - stable(values[::-1], kind="stable")
+
+    with ranx_opened() as ranx:
+        monkeypatch.setattr(np, "argsort", turned)
+        run = ranx.Run({"q": {str(row): score for row, score in _TIED}})
+        assert list(run["q"]) == [str(row) for row, _ in reversed(_TIED)]
+
+
+@pytest.mark.usefixtures("ties_turned")
+def test_equal_scores_count_by_our_rank() -> None:
+    """Rule: the rank that a fusion reads is that of the hits, which have one total order."""
+    found = fuse([hits([_TIED]), hits([_TIED])], RRF, 50)
 
     assert found.rows.tolist() == [list(range(50))]
     assert found.scores[0].tolist() == pytest.approx([2 / (61 + rank) for rank in range(50)])
 
 
+@pytest.mark.usefixtures("ties_turned")
 @pytest.mark.parametrize("norm", ["rank", "borda"])
 def test_equal_scores_are_normalised_by_our_rank(norm: str) -> None:
-    tied = hits([[(row, 0.5) for row in range(50)]])
-
-    found = fuse([tied, tied], wsum(norm), 50)
+    found = fuse([hits([_TIED]), hits([_TIED])], wsum(norm), 50)
 
     assert found.rows.tolist() == [list(range(50))]
     assert found.scores[0].tolist() == pytest.approx([1 - rank / 50 for rank in range(50)])

@@ -9,7 +9,7 @@ from benchharness.data.texts import TextTable
 from benchharness.evaluation.retrieval import Clock, searcher_of
 from benchharness.evaluation.search import UNRANKED_SCORE
 from benchharness.models.cache import EmbeddingCache
-from benchharness.models.pipelines import Reranked
+from benchharness.models.pipelines import Coded, Reranked
 from benchharness.models.registry import open_model
 from benchharness.testing import HashEncoder, install_doubles
 
@@ -259,3 +259,16 @@ def test_a_pipeline_measured_is_a_result_like_any_other():
     assert result.details["kind"] == "rerank"
     assert result.costs == {}  # the size of a BM25 index is not known
     assert set(result.timings) >= {"encode_documents_s", "search_s", "fuse_s"}
+
+
+def test_stages_of_one_model_encode_a_query_once():
+    """Rule: a service would encode it once too, so a second encode is no part of its latency."""
+    counted = Counting()
+    pipeline = Reranked("two", Coded("binary(hash)", counted, "binary"), counted, top=5)
+    searcher = searcher_of(pipeline, corpus_of(random_texts(20)), cache=NONE)
+    counted.texts.clear()
+
+    searcher.search(["oak"], ["q"], 5)
+    searcher.search(["oak"], ["q"], 5)
+
+    assert counted.texts == ["oak", "oak"]

@@ -127,6 +127,23 @@ def test_untrainable_system_keeps_its_outcome(make_result, share, model, ones, s
     assert said in decision.advice
 
 
+@pytest.mark.parametrize(
+    ("model", "written"),
+    [
+        ("openai:small@http://h/v1", "openai:small@http://h/v1"),
+        ("tei:http://h@query_prompt=find ", "'tei:http://h@query_prompt=find '"),
+    ],
+)
+def test_a_model_behind_a_url_is_offered_distillation(make_result, share, model, written):
+    """Rule: with the command that does it, as a shell reads it; a local system has no such way."""
+    offered = decide(make_result(share(300, 1000), model=model, trainable=False), DEFAULT, {})
+    local = decide(make_result(share(300, 1000), model="other", trainable=False), DEFAULT, {})
+
+    command = f"benchharness tune --suite NAME --model LOCAL --teacher {written}"
+    assert offered.advice.endswith(command)
+    assert "--teacher" not in local.advice
+
+
 def test_queries_written_by_an_llm_are_labelled(make_result, share):
     """The decision says what it rests on."""
     labelled = decide(make_result(share(300, 1000), query_origin="llm"), DEFAULT, {})

@@ -1,17 +1,8 @@
 """What a row and a board say of themselves."""
 
-from dataclasses import replace
-
 from benchharness.judge.leaderboard import Leaderboard, Standing
 
 ROW = Standing("a", 0.5, (0.4, 0.6), 0.0, None, None, is_best=True, is_tied=False)
-
-
-def test_an_index_of_a_million_documents_is_a_million_vectors():
-    row = replace(ROW, bytes_per_vector=1536.0)
-
-    assert row.index_bytes_per_million == 1.536e9
-    assert ROW.index_bytes_per_million is None
 
 
 def test_pairs_are_those_that_p_values_are_adjusted_over():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from benchharness.evaluation.latency import Latency
 from benchharness.judge.bench import Assessment
 from benchharness.judge.paired import difference
 from benchharness.judge.pairwise import holm_over_pairs, pairwise_p
@@ -16,11 +17,14 @@ N = 200
 def entrant(make_result):
     """`entrant("a", 120, dim=64)`: a model that found the first 120 of 200 queries."""
 
-    def make(model, found, *, dim=None, stored=None, size=None, of="", speed=None, **fields):
+    def make(
+        model, found, *, dim=None, stored=None, size=None, of="", speed=None, latency=None,
+        **fields,
+    ):  # fmt: skip
         costs = {"dimension": dim, "size": size, "bytes_per_vector": stored}
         known = {name: float(cost) for name, cost in costs.items() if cost is not None}
         hits = found if isinstance(found, list) else [1.0] * found + [0.0] * (N - found)
-        return Entrant(make_result(hits, model=model, costs=known, **fields), of, speed)
+        return Entrant(make_result(hits, model=model, costs=known, **fields), of, speed, latency)
 
     return make
 
@@ -116,6 +120,39 @@ def test_costs_are_those_that_are_known(entrant):
     assert (full.dimension, full.bytes_per_vector, full.size_bytes) == (384, 1536.0, 90_000_000)
     assert (codes.dimension, codes.bytes_per_vector, codes.size_bytes) == (384, 48.0, None)
     assert (bm25.dimension, bm25.bytes_per_vector, bm25.size_bytes) == (None, None, None)
+
+
+def test_a_pipeline_has_bytes_without_a_dimension(entrant):
+    """Rule: all its stages together, as it says; it is on the front like any other."""
+    board = leaderboard(
+        [entrant("hybrid(bm25,a)", 160, stored=2000), entrant("a", 150, dim=384)], "recall@10"
+    )
+
+    hybrid = board.standings[0]
+    assert (hybrid.dimension, hybrid.bytes_per_vector) == (None, 2000.0)
+    assert [row.is_on_front for row in board.standings] == [True, True]
+
+
+def test_latencies_are_those_that_were_measured(entrant):
+    """Rule: median, 95th percentile and the ratio as they are; a variant has none."""
+    rows = leaderboard(
+        [entrant("a", 150, latency=Latency(5.0, 9.0, 1.0, 50)), entrant("a, int8", 140, of="a"),
+         entrant("b", 130, latency=Latency(2.0, 3.0, 0.4, 50))],
+        "recall@10",
+    ).standings  # fmt: skip
+
+    assert [(row.latency_ms, row.latency_p95_ms, row.latency_ratio) for row in rows] == [
+        (5.0, 9.0, 1.0), (None, None, None), (2.0, 3.0, 0.4),
+    ]  # fmt: skip
+
+
+def test_one_latency_is_relative_to_nothing(entrant):
+    """Rule: a ratio to itself says nothing."""
+    timed = entrant("a", 150, latency=Latency(5.0, 9.0, 1.0, 50))
+
+    row = leaderboard([timed, entrant("b", 130)], "recall@10").standings[0]
+
+    assert (row.latency_ms, row.latency_ratio) == (5.0, None)
 
 
 def test_weights_of_0_bytes_were_not_found(entrant):

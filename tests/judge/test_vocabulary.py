@@ -109,6 +109,14 @@ def test_ranker_has_no_tokenizer():
     assert token_evidence(["some text"], Ranker()) is None
 
 
+def test_estimates_are_no_evidence():
+    """Rule: an encoder that only guesses at tokens says nothing of how words are split."""
+    guessing = ByLength()
+    guessing.counts_are_exact = False
+
+    assert token_evidence(["cat cat elephant"], guessing) is None
+
+
 @pytest.mark.parametrize("texts", [[], [""], ["12 345 +"], ["東京都に住んでいます"]])
 def test_corpus_without_words_gives_no_evidence(texts):
     """Numbers are no words, and scripts without spaces have none that a pattern finds."""

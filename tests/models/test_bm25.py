@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from benchharness.models import bm25
 from benchharness.models.bm25 import Bm25
 
 DOCUMENTS = ["the red fox jumps", "a red red house", "blue sky", ""]
@@ -62,6 +63,47 @@ def test_scores_do_not_depend_on_the_order_of_documents_or_queries() -> None:
     back = _scores(DOCUMENTS[::-1], "sky", "red fox")
 
     assert [row[::-1] for row in back[::-1]] == there
+
+
+def test_documents_are_indexed_once_for_an_object(monkeypatch):
+    """Rule: queries one by one cost no new index, and score bit for bit as together."""
+    indexed: list[int] = []
+    own = bm25._index
+
+    def counted(documents):
+        indexed.append(len(documents))
+        return own(documents)
+
+    monkeypatch.setattr(bm25, "_index", counted)
+    queries, ranker = ["red fox", "sky", "zebra", "red red house"], Bm25()
+    together = [row.tobytes() for row in Bm25().scores(DOCUMENTS, queries)]
+
+    alone = [next(ranker.scores(DOCUMENTS, [query])).tobytes() for query in queries]
+
+    assert alone == together
+    assert indexed == [4, 4]  # one for each ranker
+
+
+def test_other_documents_are_indexed_anew():
+    """Rule: what is kept belongs to one object; equal texts in another list are another corpus."""
+    ranker = Bm25()
+    first = [row.tolist() for row in ranker.scores(DOCUMENTS, ["red"])]
+    other = [row.tolist() for row in ranker.scores(["red"], ["red"])]
+    again = [row.tolist() for row in ranker.scores(DOCUMENTS, ["red"])]
+
+    assert first == again
+    assert [len(other[0]), len(first[0])] == [1, 4]
+
+
+def test_a_row_is_the_callers_to_change():
+    """What is done to one row changes no later one."""
+    ranker = Bm25()
+    expected = next(ranker.scores(DOCUMENTS, ["red"])).copy()
+    next(ranker.scores(DOCUMENTS, ["red"]))[:] = 0
+
+    found = next(ranker.scores(DOCUMENTS, ["red"]))
+
+    assert found.tolist() == expected.tolist()
 
 
 def test_scores_do_not_depend_on_the_seed_of_hashes() -> None:

@@ -19,6 +19,7 @@ from benchharness.errors import CacheError, ModelError
 from benchharness.models import wanted
 from benchharness.models.cache import CacheWarning, EmbeddingCache, default_cache_folder
 from benchharness.models.encoder import Role
+from benchharness.models.registry import open_model
 from benchharness.progress import Step
 from benchharness.testing import HashEncoder
 
@@ -491,6 +492,24 @@ def test_the_encode_path_is_kept_with_the_vectors(tmp_path: Path) -> None:
     assert EmbeddingCache.none().encode_paths(encoder, "query") == ()
 
 
+def test_what_is_missing_is_known_beforehand(tmp_path: Path) -> None:
+    """Rule: positions of the texts that encoding would ask for, each once; nothing is asked."""
+    cache, encoder = EmbeddingCache(tmp_path), Counting()
+    cache.encode(encoder, ["b", "d"], "document")
+    encoder.asked.clear()
+    texts = ["c", "b", "a", "c", "d", "a"]
+
+    rows, distinct = cache.missing(encoder, texts, "document")
+
+    assert rows.tolist() == [0, 2]
+    assert distinct == 4
+    assert encoder.asked == []
+    cache.encode(encoder, texts, "document")
+    assert sorted(encoder.asked) == sorted(texts[row] for row in rows)
+    assert cache.missing(encoder, texts, "query")[0].tolist() == [0, 1, 2, 4]
+    assert EmbeddingCache.none().missing(encoder, [], "query")[1] == 0
+
+
 def test_the_default_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """`BENCHHARNESS_CACHE` first, then the platform's own place."""
     monkeypatch.setenv("BENCHHARNESS_CACHE", "~/elsewhere")
@@ -509,3 +528,22 @@ def test_nothing_is_warned_of_in_a_usual_run(tmp_path: Path) -> None:
         shapes = EmbeddingCache(tmp_path).encode(HashEncoder(), [], "document").shape
 
     assert shapes == (0, 0)
+
+
+def test_one_encode_serves_every_cut(tmp_path, static_model):
+    """Rule: of `SPEC@dim=…` the whole vectors are kept, and cut when they are asked for."""
+    cache = EmbeddingCache(tmp_path)
+    texts = ["alpha beta", "gamma", "delta alpha"]
+    whole = cache.encode(open_model(str(static_model)), texts, "document")
+    written = sorted(path.name for path in tmp_path.rglob("*.safetensors"))
+
+    encoder = open_model(f"{static_model}@dim=4")
+    cut = cache.encode(encoder, texts, "document")
+
+    own = np.zeros((3, 4), dtype=np.float32)
+    for rows, vectors in encoder.encode(texts, "document"):
+        own[rows] = vectors
+    assert whole.shape[1] > 4
+    assert cut == pytest.approx(own, abs=1e-6)
+    assert sorted(path.name for path in tmp_path.rglob("*.safetensors")) == written
+    assert cache.missing(encoder, texts, "document") == (pytest.approx([]), 3)

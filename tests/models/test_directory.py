@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchharness.errors import ModelError
-from benchharness.models.directory import read_directory, role_prompts
+from benchharness.models.directory import read_directory
 from benchharness.models.spec import EncoderOptions
 
 _MODULES = [
@@ -137,24 +137,6 @@ def test_positions_of_the_roberta_family_start_behind_the_padding(tmp_path: Path
     assert (found.position_limit, found.max_length) == (512, 512)
 
 
-@pytest.mark.parametrize(
-    ("prompts", "query", "document"),
-    [
-        ({}, "", ""),
-        ({"query": "q: ", "document": "d: "}, "q: ", "d: "),
-        ({"query": "q: ", "passage": "p: "}, "q: ", "p: "),
-        ({"query": "q: ", "document": "", "passage": "p: "}, "q: ", "p: "),
-        ({"corpus": "c: ", "default": "x: "}, "", "c: "),
-        ({"query": None, "document": None}, "", ""),
-    ],
-)
-def test_the_prompt_of_a_document_is_the_first_that_is_not_empty(
-    prompts: dict[str, str | None], query: str, document: str
-) -> None:
-    """document, passage, corpus; a default prompt belongs to neither role."""
-    assert role_prompts(prompts) == {"query": query, "document": document}
-
-
 def test_a_dot_product_model_is_kept_as_one(tmp_path: Path) -> None:
     """Its vectors are not to be normalised."""
     _model(tmp_path, config_sentence_transformers={"similarity_fn_name": "dot"})
@@ -214,17 +196,6 @@ def test_a_folder_without_configuration_is_no_model(tmp_path: Path) -> None:
 def test_a_cross_encoder_is_named(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Whether it was saved by transformers or by sentence-transformers."""
     assert "this is a cross-encoder" in _refusal(_model(tmp_path, **changes)).message
-
-
-@pytest.mark.parametrize(
-    ("saved_as", "words"),
-    [("SparseEncoder", "a sparse encoder"), ("MultiVectorEncoder", "a late-interaction model")],
-)
-def test_other_families_are_named(tmp_path: Path, saved_as: str, words: str) -> None:
-    """sentence-transformers saves them in directories that look alike."""
-    _model(tmp_path, config_sentence_transformers={"model_type": saved_as})
-
-    assert words in _refusal(tmp_path).message
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from benchharness.errors import ModelError, UsageError
 from benchharness.models import registry
 from benchharness.models.bm25 import Bm25
 from benchharness.models.encoder import is_encoder
+from benchharness.models.late_interaction import LateInteractionRanker
 from benchharness.models.registry import known_names, open_model, register
 from benchharness.models.sentence_transformer import SentenceTransformerEncoder
-from benchharness.testing import HashEncoder
+from benchharness.models.sparse import SparseRanker
+from benchharness.testing import HashEncoder, tiny_cross_encoder
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,25 @@ def test_bm25_is_a_ranker_and_a_directory_an_encoder(static_model: Path) -> None
     assert not is_encoder(ranker)
     assert isinstance(encoder, SentenceTransformerEncoder)
     assert is_encoder(encoder)
+
+
+def test_a_directory_opens_as_what_it_was_saved_as(sparse_model: Path, late_model: Path) -> None:
+    """Sparse encoders and late interaction score documents themselves: both are rankers."""
+    sparse, late = open_model(str(sparse_model)), open_model(late_model.name, late_model.parent)
+
+    assert isinstance(sparse, SparseRanker)
+    assert isinstance(late, LateInteractionRanker)
+    assert (sparse.spec, late.spec) == (str(sparse_model), late_model.name)
+
+
+def test_a_cross_encoder_is_told_what_it_is_for(tmp_path: Path) -> None:
+    """It cannot search a corpus; the remedy names what it can do."""
+    folder = tiny_cross_encoder(tmp_path / "cross")
+
+    with pytest.raises(ModelError, match="this is a cross-encoder") as caught:
+        open_model(str(folder))
+
+    assert f"rerank(minilm,{folder})" in caught.value.remedy
 
 
 def test_bm25_takes_no_options() -> None:

@@ -104,6 +104,26 @@ def test_variants_of_a_leaderboard_have_rows_beside_their_full_vectors(assess):
     assert float(found[1]["delta"]) == -0.05
 
 
+def test_bytes_and_latency_stand_in_the_rows_of_what_a_leaderboard_has(assess):
+    """Rule: exact, and of the row of the same suite; without a board the cells are empty."""
+    standing = Standing(
+        "minilm", 0.7, (0.6, 0.8), 0.0, None, None, is_best=True, is_tied=False,
+        bytes_per_vector=1792.5, latency_ms=1 / 3, latency_p95_ms=2 / 3,
+    )  # fmt: skip
+    boards = (Leaderboard("faq", "recall@10", 9, (standing,)),)
+    report = replace(Report.of([assess("faq"), assess("code")]), leaderboards=boards)
+
+    rows = rows_of(csv_text(report))
+
+    found = [
+        tuple(row[name] for name in ("bytes_per_vector", "latency_ms", "latency_p95_ms"))
+        for row in rows
+    ]
+    own = ("1792.5", repr(1 / 3), repr(2 / 3))
+    assert [row["suite"] for row in rows] == ["faq", "faq", "code", "code"]
+    assert found == [own, own, ("", "", ""), ("", "", "")]
+
+
 def test_what_could_not_be_measured_is_a_row_with_its_reason():
     report = Report.of([], [Failure("faq", "minilm", "data-error", "no\nqueries", "q.jsonl")])
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchharness.judge.leaderboard import Leaderboard, Standing
 from benchharness.judge.pairwise import holm_over_pairs, pairwise_p
 from benchharness.report.latex_table import escape, latex_text
 from benchharness.report.model import Failure, Report
@@ -54,6 +56,23 @@ def test_models_are_rows_and_measures_columns(assess):
     assert r"\textbf{\#} & \textbf{Model} & \textbf{recall@10} & \textbf{ndcg@10} \\" in text
     assert r"\begin{tabular}{clcc}" in text
     assert [line for line in text.splitlines() if "usepackage" in line][-1].startswith("%")
+
+
+def test_bytes_and_latency_are_columns_where_a_leaderboard_has_them(assess):
+    """Rule: as every renderer prints them; a model without one has a dash."""
+    row = Standing("a", 0.7, (0.6, 0.8), 0.0, None, None, is_best=True, is_tied=False,
+                   bytes_per_vector=1536.0, latency_ms=5.244, latency_p95_ms=31.66)  # fmt: skip
+    other = replace(row, spec="b", bytes_per_vector=None, latency_ms=1.0, latency_p95_ms=2.0)
+    boards = (Leaderboard("faq", "recall@10", 9, (row, other)),)
+    plain = Report.of([assess("faq", "a", hits=hits(70)), assess("faq", "b", hits=hits(69))])
+
+    text = latex_text(replace(plain, leaderboards=boards))
+
+    assert [cells[-2:] for cells in rows_of(text)] == [["1,536", "5.24 (31.7)"],
+                                                       ["--", "1.00 (2.00)"]]  # fmt: skip
+    assert r"\textbf{bytes/doc} & \textbf{ms/query (p95)} \\" in text
+    assert r"\begin{tabular}{clccrr}" in text
+    assert "bytes/doc" not in latex_text(plain)
 
 
 def test_superscripts_name_the_models_that_are_significantly_worse(assess):

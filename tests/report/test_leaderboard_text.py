@@ -6,10 +6,12 @@ import pytest
 
 from benchharness.judge.leaderboard import Leaderboard, Loss, Standing
 from benchharness.report.leaderboard_text import (
+    DISPENSABLE,
     costs_of,
     facts_of,
     loss_fact,
     losses_of,
+    narrowed,
     summary_of,
     table_of,
     title_of,
@@ -32,30 +34,33 @@ def board(*rows, suite="faq", **fields):
 
 BOARD = board(
     standing("minilm", 0.9, dimension=384, bytes_per_vector=1536.0, size_bytes=90_900_000,
-             speed=1.0, is_on_front=True),
-    standing("bm25", 0.88, tied=True, p=0.2),
+             speed=1.0, latency_ms=5.244, latency_p95_ms=31.66, latency_ratio=1.0,
+             is_on_front=True),
+    standing("bm25", 0.88, tied=True, p=0.2, latency_ms=0.4123, latency_p95_ms=0.9996,
+             latency_ratio=0.0786),
     standing("minilm, int8", 0.8, dimension=384, bytes_per_vector=384.0, size_bytes=90_900_000,
              speed=1.0, is_on_front=True,
              loss=Loss("minilm", -0.1, (-0.12, -0.08), "regressed")),
     standing("wordllama", 0.7, p=0.00001, dimension=64, bytes_per_vector=256.0,
-             size_bytes=16_400_000, speed=27.4),
+             size_bytes=16_400_000, speed=27.4, latency_ms=1203.6, latency_p95_ms=1999.5,
+             latency_ratio=229.5),
 )  # fmt: skip
 
 
 def test_the_table_tells_worth_and_costs_of_every_row():
     head, rows = table_of(BOARD)
 
-    assert head == ("model", "recall@10", "to the best", "p (Holm)", "dim", "index of 1M",
-                    "weights", "speed", "front")  # fmt: skip
+    assert head == ("model", "recall@10", "to the best", "p (Holm)", "dim", "bytes/doc",
+                    "weights", "speed", "ms (p95)", "latency", "front")  # fmt: skip
     assert rows == [
-        ("minilm", "0.9000 [0.850, 0.950]", "best", "", "384", "  1.5 GB", "90.9 MB", " 1.00",
-         "front"),
-        ("bm25", "0.8800 [0.830, 0.930]", "-0.0200 tied", "0.2000", "   ", "        ", "       ",
-         "     ", ""),
-        ("minilm, int8", "0.8000 [0.750, 0.850]", "-0.1000", "0.0010", "384", "384.0 MB",
-         "90.9 MB", " 1.00", "front"),
-        ("wordllama", "0.7000 [0.650, 0.750]", "-0.2000", "<0.0001", " 64", "256.0 MB", "16.4 MB",
-         "27.40", ""),
+        ("minilm", "0.9000 [0.850, 0.950]", "best", "", "384", "1,536", "90.9 MB", " 1.00",
+         "  5.24 (31.7)", "  1.00", "front"),
+        ("bm25", "0.8800 [0.830, 0.930]", "-0.0200 tied", "0.2000", "   ", "     ", "       ",
+         "     ", " 0.412 (1.00)", " 0.079", ""),
+        ("minilm, int8", "0.8000 [0.750, 0.850]", "-0.1000", "0.0010", "384", "  384",
+         "90.9 MB", " 1.00", "             ", "      ", "front"),
+        ("wordllama", "0.7000 [0.650, 0.750]", "-0.2000", "<0.0001", " 64", "  256", "16.4 MB",
+         "27.40", "1,204 (2,000)", "229.50", ""),
     ]  # fmt: skip
     assert len(worth_of(BOARD)[0]) + len(costs_of(BOARD)[0]) - 1 == len(head)
 
@@ -113,8 +118,12 @@ def test_every_mark_is_explained():
     assert facts == [
         "tied: not distinguishable from the best at 0.05 on 500 queries (paired sign flips, "
         "two-sided, Holm over 4 pairs, of variants those with the best)",
-        "front: of rows with vectors, none is as good and smaller",
+        "front: of rows that say their bytes/doc, none is as good and smaller",
+        "bytes/doc: of the index, all stages of a pipeline together, without its links",
         "speed: documents a second relative to minilm, encoded in turns in this run",
+        "ms (p95): milliseconds of one query at a time, encoded and searched exactly in this "
+        "process, in turns: median and 95th percentile of up to 50 queries",
+        "latency: that median relative to minilm",
         "odd has no row: it was measured on other queries",
     ]
 
@@ -124,6 +133,40 @@ def test_a_variant_at_the_speed_of_its_model_is_not_what_speeds_are_relative_to(
     rows = standing("a, int8", 0.9, speed=1.0, loss=loss), standing("a", 0.8, speed=1.0)
 
     assert "relative to a," in "; ".join(facts_of(board(*rows)))
+
+
+@pytest.mark.parametrize(
+    ("ms", "shown"),
+    [(0.0004, "0.000"), (0.9994, "0.999"), (0.9996, "1.00"), (9.994, "9.99"), (9.996, "10.0"),
+     (99.94, "99.9"), (99.96, "100"), (1999.5, "2,000")],
+)  # fmt: skip
+def test_milliseconds_have_three_digits(ms, shown):
+    """Rule: of numbers from 0.1 to 1,000; by hand."""
+    rows = costs_of(board(standing("a", 0.9, latency_ms=ms, latency_p95_ms=ms)))[1]
+
+    assert rows[0][1] == f"{shown} ({shown})"
+
+
+def test_one_system_alone_has_milliseconds_and_nothing_relative():
+    alone = board(standing("a", 0.9, latency_ms=1.0, latency_p95_ms=2.0))
+
+    assert costs_of(alone)[0] == ("model", "ms (p95)")
+    assert [fact.partition(":")[0] for fact in facts_of(alone)] == ["ms (p95)"]
+
+
+def test_a_narrow_table_does_without_what_matters_least():
+    """Rule: dimension, relative latency, weights, speed, in this order; never bytes and ms."""
+    table = costs_of(BOARD)
+    fits = [lambda found, most=most: len(found[0]) <= most for most in (8, 6, 0)]
+
+    whole, some, least = (narrowed(table, one) for one in fits)
+
+    assert whole == (table, ())
+    assert some[0][0] == ("model", "bytes/doc", "weights", "speed", "ms (p95)", "front")
+    assert some[0][1][0] == ("minilm", "1,536", "90.9 MB", " 1.00", "  5.24 (31.7)", "front")
+    assert some[1] == ("dim", "latency")
+    assert least[0][0] == ("model", "bytes/doc", "ms (p95)", "front")
+    assert least[1] == DISPENSABLE
 
 
 def test_speeds_far_below_1_keep_two_digits():

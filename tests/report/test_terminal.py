@@ -430,10 +430,38 @@ def test_a_leaderboard_fits_and_loses_nothing(width):
 
     assert max(cell_len(line) for line in text.splitlines()) <= width
     words = text.split()
-    for told in ("0.9000", "[0.880,", "-0.0100", "tied", "0.0030", "384", "1.5", "90.9", "front",
+    for told in ("0.9000", "[0.880,", "-0.0100", "tied", "0.0030", "384", "1,536", "90.9", "front",
                  "inconclusive"):  # fmt: skip
         assert told in words, told
     assert "not distinguishable from the best" in " ".join(words)
+
+
+PIPELINE = "rerank(hybrid(bm25,minilm@max_length=128),/models/cross-encoder)@top=20"
+TIMED = replace(
+    BOARD,
+    standings=tuple(
+        replace(row, spec=PIPELINE if row.is_best else row.spec, latency_ms=1203.6,
+                latency_p95_ms=1999.5, latency_ratio=2.5)
+        for row in BOARD.standings
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("width", "left_out"), [
+    (64, ["dim", "latency", "weights"]), (80, ["dim", "latency"]), (100, []), (200, []),
+])  # fmt: skip
+def test_a_narrow_leaderboard_keeps_bytes_and_latency_and_says_what_it_lacks(width, left_out):
+    """Rule: what is dropped is named; a long name goes on below and is whole."""
+    text = render_leaderboards([TIMED], width, color=False)
+
+    assert max(cell_len(line) for line in text.splitlines()) <= width
+    heads = " ".join(line for line in text.splitlines() if line.startswith("model ")).split()
+    for name in ("dim", "bytes/doc", "weights", "speed", "latency", "front"):
+        assert (name in heads) == (name not in left_out), name
+    assert "1,204 (2,000)" in text
+    told = f"no room at this width for {', '.join(left_out)};"
+    assert (told in " ".join(text.split())) == bool(left_out)
+    assert PIPELINE in "".join(line.split("  ")[0] for line in text.splitlines())
 
 
 def test_a_leaderboard_is_one_table_where_there_is_room():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchharness.models.registry import open_model
-from benchharness.serving.parity_causes import Sample, causes_of, with_option
+from benchharness.models.spec import with_option
+from benchharness.serving.parity_causes import Sample, causes_of
 from benchharness.testing import TINY_WORDS, HashEncoder, tiny_model
 
 LEAST = 0.999

@@ -7,13 +7,16 @@ import sys
 
 from benchharness.cli.arguments import (
     digest,
+    fusing,
     generate,
     judging,
     machine,
     measuring,
     pairs,
     reporting,
+    serving,
     training,
+    versions,
 )
 
 
@@ -33,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     generate.add_generate(commands)
     pairs.add_mine(commands)
     training.add_tune(commands)
+    fusing.add_fuse(commands)
     judging.add_compare(commands)
     judging.add_power(commands)
     judging.add_noise(commands)
@@ -40,6 +44,11 @@ def parser() -> argparse.ArgumentParser:
     reporting.add_report(commands)
     reporting.add_explain(commands)
     digest.add_digest(commands)
+    serving.add_serve(commands)
+    versions.add_parity(commands)
+    versions.add_release(commands)
+    versions.add_shift(commands)
+    versions.add_index(commands)
     machine.add_cache(commands)
     machine.add_doctor(commands)
     return made

@@ -65,7 +65,9 @@ def _add_ranking(parser: argparse.ArgumentParser) -> None:
         help="also rank them as an index of these precisions holds them: float32,int8,binary",
     )
     ranking.add_argument(
-        "--no-speed", action="store_true", help="do not measure how fast the models encode"
+        "--no-speed",
+        action="store_true",
+        help="do not measure how fast the models encode and answer",
     )
     ranking.add_argument("--out", metavar="DIR", help="write a whole report into this folder")
 

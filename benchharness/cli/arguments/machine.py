@@ -16,6 +16,10 @@ def add_cache(commands: Commands) -> None:
     how = prune.add_mutually_exclusive_group()
     how.add_argument("--max-size", metavar="SIZE", help="keep at most this much, such as 5GB")
     how.add_argument("--all", action="store_true", help="delete everything")
+    forget = command(
+        parts, "forget", "caching:forget", "take a model behind a URL as it is now, though changed"
+    )
+    forget.add_argument("spec", metavar="SPEC", help="openai:MODEL@URL or tei:URL")
 
 
 def add_doctor(commands: Commands) -> None:

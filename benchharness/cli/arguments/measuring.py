@@ -34,6 +34,12 @@ def add_measure(commands: Commands) -> None:
     )
     add_judging(parser)
     parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only say what would be encoded, and for models behind a URL at what price; encodes "
+        "nothing, and asks services only which model they serve",
+    )
+    parser.add_argument(
         "--out",
         metavar="DIR",
         help="folder of verdict.json and the files beside it (default: .benchharness/report)",

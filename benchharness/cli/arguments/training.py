@@ -38,6 +38,11 @@ def add_tune(commands: Commands) -> None:
         help="a setting of the recipe, such as learning_rate=5e-5; repeat for more",
     )
     parser.add_argument(
+        "--teacher",
+        metavar="SPEC",
+        help="a model whose vectors are learnt too, also one behind a URL; the setting teacher",
+    )
+    parser.add_argument(
         "--pairs",
         action="append",
         default=[],

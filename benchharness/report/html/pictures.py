@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from benchharness.train.tuning import Tuning
 
 _FRONT_COSTS = (
-    ("bytes_per_vector", "bytes per vector", 1.0),
+    ("bytes_per_vector", "bytes of the index per document", 1.0),
+    ("latency_ms", "milliseconds a query (median)", 1.0),
     ("size_bytes", "weights in MB", 1e6),
     ("speed", "speed relative to the first encoder (more is better)", -1.0),
 )

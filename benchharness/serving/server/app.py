@@ -12,6 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
+from concurrent.futures import Future
 from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from benchharness.serving.server import openai, tei
-from benchharness.serving.server.batcher import Batcher
+from benchharness.serving.server.batcher import Batcher, Embedded
 from benchharness.serving.server.limits import Limits
 from benchharness.serving.server.metrics import Metrics
 from benchharness.serving.server.refusal import Kind, Refusal
@@ -95,7 +96,7 @@ class _Routes:
             body = await _read(request, self._limits)
             asked = protocol.read(body, self._model, self._limits)
             promise = self._batcher.submit(asked.texts, asked.prompt_name, truncate=asked.truncate)
-            found = await asyncio.wrap_future(promise)
+            found = await _answered(promise, request)
         finally:
             self._open -= 1
         vectors = finished(
@@ -160,6 +161,25 @@ class Front:
             return False
         sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
         return not hmac.compare_digest(sent, self._expected)
+
+
+async def _answered(promise: Future[Embedded], request: Request) -> Embedded:
+    """What was promised. A client that does not wait for it takes its texts out of the queue.
+
+    Clients that time out ask again: were their first texts encoded all the same, a busy server
+    would never catch up. Raises ClientDisconnect, and what the promise is broken by.
+    """
+    answer = asyncio.wrap_future(promise)
+    # The body is read, so that the next message can only be that the client has left.
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        raise ClientDisconnect
+    finally:
+        gone.cancel()
+        promise.cancel()
 
 
 async def _read(request: Request, limits: Limits) -> bytes:

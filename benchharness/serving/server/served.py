@@ -6,9 +6,8 @@ names none is taken to have put its own prompt before the text: the model puts n
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -164,8 +163,4 @@ def _without_prompts(encoder: Encoder) -> Encoder | None:
 
     if not isinstance(encoder, SentenceTransformerEncoder):
         return None
-    bare = copy.copy(encoder)  # shares the loaded weights
-    bare.options = replace(encoder.options, query_prompt="", document_prompt="")
-    for cached in ("prompts", "fingerprint"):
-        bare.__dict__.pop(cached, None)
-    return bare
+    return encoder.without_prompts()

@@ -122,7 +122,7 @@ def test_an_examination_below_the_clip_counts_as_the_clip():
 def test_scores_are_between_0_and_1_and_above_them_lie_nine_tenths_of_the_posterior(rows):
     """Also where an examination is above that of rank 1, and where everything was clicked.
 
-    A value that is exceeded with probability 0.9 is at most mean / 0.9 (Markov's inequality). It may
+    A value that is exceeded with probability 0.9 is at most mean / 0.9 (Markov): it may
     be above the mean itself: with nearly all clicked, a little of the posterior lies at 0.
     """
     cells = counts([(0, 1, 1, 1)] + [(d, r, n, min(n, s)) for d, (r, n, s) in enumerate(rows)])

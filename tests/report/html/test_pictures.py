@@ -111,6 +111,17 @@ def test_of_speed_more_is_better(drawn):
     assert {one.name for one in spots if one.is_on_front} == {"good", "fast"}
 
 
+def test_of_latency_less_is_better(drawn):
+    rows = (row("good", 0.9, latency_ms=9.0), row("bad", 0.8, latency_ms=12.0),
+            row("fast", 0.7, latency_ms=0.5))  # fmt: skip
+
+    list(pictures.front_charts([Leaderboard("faq", "recall@10", 9, rows)]))
+
+    ((_, (_, _, spots), _),) = drawn
+    assert {one.name: one.x for one in spots} == {"good": 9.0, "bad": 12.0, "fast": 0.5}
+    assert {one.name for one in spots if one.is_on_front} == {"good", "fast"}
+
+
 @pytest.mark.parametrize("costs", [
     [{"bytes_per_vector": 4.0}, {"bytes_per_vector": 8.0}],
     [{"bytes_per_vector": 4.0}] * 3,

@@ -376,8 +376,10 @@ class Held(HashEncoder):
         super().__init__()
         self.free = threading.Event()
         self.begun = threading.Semaphore(0)
+        self.seen: list[str] = []
 
     def encode(self, texts: Sequence[str], role: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        self.seen += texts
         if "try the model" not in texts[0]:
             self.begun.release()
             assert self.free.wait(30)
@@ -439,6 +441,28 @@ def test_a_client_that_is_gone_harms_no_one(serve) -> None:
 
     assert server.post("/embed", {"inputs": "b"}).status == 200
     _until(lambda: 'status="499"' in server.get("/metrics").body.decode())
+
+
+def test_what_a_client_no_longer_waits_for_is_not_encoded(serve) -> None:
+    """Rule: clients that time out ask again; a busy server must not do the work of both."""
+    encoder = Held()
+    server = serve(encoder)
+    first = threading.Thread(target=lambda: server.post("/embed", {"inputs": "first"}))
+    first.start()
+    assert encoder.begun.acquire(timeout=30)
+    for _ in range(3):
+        with socket.create_connection((server.host, server.port), timeout=30) as gone:
+            gone.sendall(b"POST /embed HTTP/1.1\r\nhost: x\r\ncontent-length: 22\r\n\r\n"
+                         b'{"inputs": "forsaken"}')  # fmt: skip
+            _until(lambda: "queue_texts 0.0" not in server.get("/metrics").body.decode())
+    _until(lambda: server.get("/metrics").body.decode().count('status="499"} 3.0') == 1)
+
+    encoder.free.set()
+    first.join()
+
+    assert server.post("/embed", {"inputs": "last"}).status == 200
+    assert "forsaken" not in encoder.seen
+    assert encoder.seen[-2:] == ["first", "last"]
 
 
 def test_a_failing_model_is_a_500_with_a_name(serve, caplog: pytest.LogCaptureFixture) -> None:
