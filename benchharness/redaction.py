@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterable
 
 HIDDEN = "[key]"
-NO_SECRETS = "specs are written into reports: export it as a variable, and name that: @key_env=NAME"
+NO_SECRETS = (
+    "specs are written into reports: export it as a variable, and name that: "
+    "@key_env=NAME_OF_THE_VARIABLE"
+)
 _SHORTEST = 4  # characters: replacing shorter values would only garble the text
 _KEY_LIKE = re.compile(
     r"\b(?:sk|pk|rk|hf|gsk)[-_][A-Za-z0-9_\-*]{3,}"

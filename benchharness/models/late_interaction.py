@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from benchharness.models.blueprint import Blueprint
     from benchharness.models.spec import EncoderOptions, ModelSpec
 
-# Of vectors of single texts that are remembered for `pair_scores`; beyond it all are forgotten.
-_REMEMBERED_BYTES = 256 * 2**20
+# Of vectors of single texts that are remembered for `pair_scores`, the last used ones.
+_REMEMBERED_BYTES = 2**30
 
 
 class LateInteractionRanker(LocalRanker):
@@ -85,7 +85,7 @@ class LateInteractionRanker(LocalRanker):
         """
         import numpy as np
 
-        distinct = sorted(set(pairs))
+        distinct = sorted(set(pairs), key=lambda pair: pair[::-1])  # a text's pairs together
         score_of: dict[tuple[str, str], float] = {}
         for place, (query, text) in enumerate(distinct):
             listener(Step(f"{self.spec} · check", place, len(distinct), "pairs"))
@@ -122,13 +122,14 @@ class LateInteractionRanker(LocalRanker):
     def _remembered(self, text: str, role: Role) -> NDArray[np.float32]:
         """The token vectors of one text, encoded by itself."""
         key = (role, text)
-        if key not in self._single:
-            if self._single_bytes > _REMEMBERED_BYTES:
-                self._single.clear()
-                self._single_bytes = 0
-            (self._single[key],) = self._vectors([text], role)
-            self._single_bytes += self._single[key].nbytes
-        return self._single[key]
+        found = self._single.pop(key, None)
+        if found is None:
+            (found,) = self._vectors([text], role)
+            self._single_bytes += found.nbytes
+        self._single[key] = found  # behind all others: the first was not used for longest
+        while self._single_bytes > _REMEMBERED_BYTES and len(self._single) > 1:
+            self._single_bytes -= self._single.pop(next(iter(self._single))).nbytes
+        return found
 
     def _vectors(self, texts: list[str], role: Role) -> list[NDArray[np.float32]]:
         """The token vectors of each text; [tokens, dim] each."""

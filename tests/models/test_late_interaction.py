@@ -273,17 +273,32 @@ def test_a_text_of_many_pairs_is_encoded_once(
     ranker = _open(late_model)
     counted = _Counted(ranker, monkeypatch)
 
-    expected = ranker.pair_scores(PAIRS)
+    ranker.pair_scores(PAIRS)
     ranker.pair_scores(PAIRS[::-1])
     told = {side: sorted(texts) for side, texts in counted.texts.items()}
-    monkeypatch.setattr(late_interaction, "_REMEMBERED_BYTES", 0)
-    forgetful = _open(late_model)
-    recounted = _Counted(forgetful, monkeypatch)
-    found = forgetful.pair_scores(PAIRS)
 
     assert told == {"query": sorted(QUERIES), "document": sorted(DOCUMENTS)}
-    assert len(recounted.texts["document"]) == len(PAIRS)
+
+
+def test_what_is_remembered_is_bounded(late_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: the texts used last stay; what was forgotten is encoded anew, to the same bits."""
+    expected = _open(late_model).pair_scores(PAIRS)
+    query = _open(late_model)._remembered(QUERIES[0], "query").nbytes
+    monkeypatch.setattr(late_interaction, "_REMEMBERED_BYTES", 3 * query)
+    ranker = _open(late_model)
+    counted = _Counted(ranker, monkeypatch)
+
+    found = ranker.pair_scores(PAIRS)
+    asked = len(counted.texts["query"])
+    for text in (QUERIES[0], QUERIES[1], QUERIES[0], QUERIES[2], "red", QUERIES[0]):
+        ranker._remembered(text, "query")
+
     np.testing.assert_array_equal(found, expected)
+    assert asked > len(QUERIES)
+    assert sum(one.nbytes for one in ranker._single.values()) <= 3 * query
+    assert ranker._single_bytes == sum(one.nbytes for one in ranker._single.values())
+    assert ("query", QUERIES[0]) in ranker._single
+    assert ("query", QUERIES[1]) not in ranker._single
 
 
 def test_pairs_without_a_token_score_least(tmp_path: Path) -> None:
