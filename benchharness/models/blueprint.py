@@ -19,7 +19,7 @@ class Blueprint:
 
     place:          directory or package, for messages only; never part of an identity.
     content:        sha256 (hex) of the files; a function, because it reads the weights' bytes.
-    load:           makes a new SentenceTransformer with the options applied.
+    load:           makes a new model of sentence-transformers, of the kind that was wanted.
     dim:            components of a vector; None where only the loaded model knows.
     max_length:     tokens that the model reads by default; None for no limit.
     position_limit: tokens that it could read at most; None for no limit.

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 from benchharness.errors import UsageError
 from benchharness.models.cross_encoder import is_cross_encoder, open_cross_encoder
@@ -79,7 +80,8 @@ class Reranked:
 
     @property
     def parts(self) -> tuple[System, ...]:
-        return (self.first, self.second) if is_encoder(self.second) else (self.first,)
+        second = _as_system(self.second)
+        return (self.first,) if second is None else (self.first, second)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -93,14 +95,16 @@ class Reranked:
 
     @property
     def costs(self) -> Mapping[str, float]:
-        """The "bytes_per_vector" of both stages; what reads texts keeps no vectors."""
-        second = bytes_per_document(self.second) if is_encoder(self.second) else 0.0
-        return _costs([bytes_per_document(self.first), second])
+        """The "bytes_per_vector" of both stages, where known; a cross-encoder keeps no vectors."""
+        second = _as_system(self.second)
+        held = 0.0 if second is None else bytes_per_document(second)
+        return _costs([bytes_per_document(self.first), held])
 
     @property
     def encode_path(self) -> str:
-        second = self.second.encode_path if is_encoder(self.second) else self.second.spec
-        return f"{self.first.encode_path}; {second}"
+        second = _as_system(self.second)
+        path = self.second.spec if second is None else second.encode_path
+        return f"{self.first.encode_path}; {path}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +163,12 @@ def bytes_per_document(system: System) -> float | None:
     if "bytes_per_vector" in costs:
         return costs["bytes_per_vector"]
     return _FLOAT_BYTES * costs["dimension"] if "dimension" in costs else None
+
+
+def _as_system(second: Encoder | PairScorer) -> System | None:
+    """A second stage that holds something of each document; None where it only reads texts."""
+    holds = is_encoder(second) or hasattr(type(second), "scores")
+    return cast("System", second) if holds else None
 
 
 def _hybrid(spec: ModelSpec, base: Path | None) -> Hybrid:
