@@ -87,7 +87,7 @@ def lines_of(outlook: Outlook) -> Iterator[str]:
     """What the command prints of an outlook."""
     yield f"{outlook.suite} / {outlook.model}"
     if not outlook.forecasts:
-        yield "  encodes nothing"
+        yield "  encodes nothing; pairs that a cross-encoder reads are not counted"
     for name in outlook.timed:
         yield f"  {name} encodes some documents several times, which these figures leave out"
     encoders = dict.fromkeys(one.model for one in outlook.forecasts)

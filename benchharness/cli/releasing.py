@@ -15,11 +15,13 @@ from benchharness.cli.one_task import one_task
 from benchharness.cli.output import progress, write, write_json
 from benchharness.cli.task import Task, check_specs
 from benchharness.errors import UsageError
-from benchharness.gate import RegressionGate
+from benchharness.gate import Gate, GuardGate, RegressionGate, SliceGate
 from benchharness.judge.numbers import format_count, format_duration, format_rate
 from benchharness.judge.policy import Policy
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
     from benchharness.judge.bench import Assessment
     from benchharness.report.release import Release
     from benchharness.serving.release_file import Old
@@ -33,7 +35,7 @@ def release(arguments: argparse.Namespace) -> int:
     from benchharness.report.release import release_of
     from benchharness.serving.release_file import measured_rate, release_content, write_release
 
-    out = _checked_out(arguments.out)
+    out = _checked_out(arguments.out, arguments.old)
     task = one_task(arguments, [arguments.model])
     encoder = opened(arguments.model, task.base)
     old, champion = _old(arguments.old, task)
@@ -63,20 +65,28 @@ def release(arguments: argparse.Namespace) -> int:
 def candidate_suite(suite: Suite, model: str, old: str | None, champion: str | None) -> Suite:
     """The suite with the gates that the candidate must meet, for it alone.
 
-    Those that bind it; where none does, those that bind the old model, whose place it takes.
-    champion: spec of the old model; regression gates then compare with it, measured now, and not
-              with a committed baseline. Waivers do not hold for a release.
+    Those that bind it, and those that bind the old model, whose place it takes; of two with one
+    name its own.
+    champion: spec of the old model; what compares with a baseline then compares with it, measured
+              now. Waivers do not hold for a release.
     """
-    gates = suite.gates_of(model)
-    if not gates and old is not None:
-        gates = suite.gates_of(old)
+    own = suite.gates_of(model)
+    names = {gate.name for gate in own}
+    inherited = [gate for gate in suite.gates_of(old) if gate.name not in names] if old else []
     placed = [
         replace(gate, models=None, against=champion)
-        if isinstance(gate, RegressionGate) and champion is not None and gate.against is None
+        if champion is not None and _reads_a_baseline(gate)
         else replace(gate, models=None)
-        for gate in gates
+        for gate in suite.gates
+        if gate in own or gate in inherited
     ]
     return replace(suite, models=(model,), gates=tuple(placed), waivers=())
+
+
+def _reads_a_baseline(gate: Gate) -> TypeIs[RegressionGate | GuardGate | SliceGate]:
+    if isinstance(gate, SliceGate):
+        return gate.margin is not None and gate.against is None
+    return isinstance(gate, RegressionGate | GuardGate) and gate.against is None
 
 
 def _old(named: str | None, task: Task) -> tuple[Old | None, str | None]:
@@ -91,8 +101,12 @@ def _old(named: str | None, task: Task) -> tuple[Old | None, str | None]:
     return Old(named, opened(named, task.base).fingerprint, {}), named
 
 
-def _checked_out(named: str) -> Path:
+def _checked_out(named: str, old: str | None) -> Path:
     path = Path(named)
+    if old is not None and path.exists() and path.resolve() == Path(old).resolve():
+        raise UsageError(
+            f"--out {named} would be written over --old", remedy="name another: --out next.json"
+        )
     if path.is_dir():
         raise UsageError(f"--out {named} is a folder", remedy=f"--out {path / 'release.json'}")
     return path

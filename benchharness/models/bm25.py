@@ -66,6 +66,16 @@ class Bm25:
         }
 
     @property
+    def costs(self) -> Mapping[str, float]:
+        """The "bytes_per_vector": of the index's arrays, once documents were scored."""
+        index = self._kept.last
+        if index is None:
+            return {}
+        arrays = (index.scores[name] for name in ("data", "indices", "indptr"))
+        size = sum(one.nbytes for one in arrays)
+        return {"bytes_per_vector": float(round(size / index.scores["num_docs"]))}
+
+    @property
     def encode_path(self) -> str:
         return f"bm25s {_version('bm25s')}, numpy {_version('numpy')}"
 

@@ -15,6 +15,11 @@ class Kept(Generic[S, T]):
     def __init__(self) -> None:
         self._last: tuple[S, T] | None = None
 
+    @property
+    def last(self) -> T | None:
+        """The value that is kept; None before the first."""
+        return None if self._last is None else self._last[1]
+
     def of(self, source: S, make: Callable[[S], T]) -> T:
         """What `make` gave for this very object; made anew for any other."""
         last = self._last

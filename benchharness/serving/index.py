@@ -97,6 +97,8 @@ class StoredIndex:
         wanted = (manifest.documents, manifest.dim)
         if vectors.shape != wanted or vectors.dtype != np.float32 or len(ids) != len(vectors):
             raise _broken(place, f"the vectors are {vectors.shape} and the manifest says {wanted}")
+        if manifest.dtype != "float32":
+            raise _broken(place, f"the vectors are float32 and the manifest says {manifest.dtype}")
         return cls(folder, manifest, ids, vectors)
 
     def search(

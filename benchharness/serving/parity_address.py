@@ -40,7 +40,7 @@ def served_spec(typed: str) -> str:
         "the server does not say what it speaks (there is no /info as Text Embeddings Inference "
         "has it)",
         where=url,
-        remedy=f"write tei:{url}, or {' or '.join(_openai_specs(url))}",
+        remedy=f"write tei:{url.removesuffix('/v1')}, or {' or '.join(_openai_specs(url))}",
     )
 
 

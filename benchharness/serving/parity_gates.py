@@ -64,6 +64,11 @@ def gated(
             # Of a guard's texts no vector was compared, and a champion is another model.
             is_local = isinstance(gate, RegressionGate | SliceGate)
             verdicts.append(as_identical(verdict) if alike and is_local else verdict)
+    left_out += [
+        f"{gate.name} (binds {', '.join(gate.models or ())})"
+        for gate in suite.gates
+        if not gate.binds(local.model)
+    ]
     return Gated(tuple(verdicts), tuple(left_out))
 
 

@@ -204,9 +204,10 @@ def _outcome(stages: Sequence[Stage]) -> str:
 def _reached(stages: Sequence[Stage]) -> float:
     reached = 0.0
     for one in stages:
-        if one.outcome not in (GO, EMPTY):
+        if one.outcome == GO:
+            reached = one.percent
+        elif one.outcome != EMPTY:
             break
-        reached = one.percent
     return reached
 
 

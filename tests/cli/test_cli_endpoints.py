@@ -88,7 +88,7 @@ def test_a_dry_run_says_what_would_be_paid(shell, server):
     assert [one["missing"] for one in after[0]["encoders"]] == [0, 0]
     assert "documents   23 texts, 0 in the cache, 23 to encode: 3 requests, " in text
     assert " USD" in text
-    assert "faq / bm25\n  encodes nothing" in text
+    assert "faq / bm25\n  encodes nothing; " in text
     assert "services were only asked which model they serve" in text
 
 

@@ -170,8 +170,11 @@ def test_wrong_usage_is_one_message(shell: Shell, arguments: list[str], message:
     assert "Traceback" not in ran.err
 
 
-def test_a_candidate_gets_its_own_gates_before_the_old_ones() -> None:
-    """Rule: waivers do not hold; a regression gate with a champion keeps it."""
+def test_a_candidate_gets_its_own_gates_and_those_whose_place_it_takes() -> None:
+    """Rule: waivers do not hold; a regression gate with a champion keeps it.
+
+    One gate that binds every model must not switch off those that are bound to the old one.
+    """
     floor = Gate.floor("recall@10", 0.5, models=["a"])
     own = Gate.regression("recall@10", margin=0.1, models=["b"])
     champion = Gate.regression("ndcg@10", margin=0.1, against="c", models=["b"])
@@ -186,4 +189,32 @@ def test_a_candidate_gets_its_own_gates_before_the_old_ones() -> None:
     assert [gate.name for gate in placed.gates] == ["floor-recall@10"]
     assert placed.waivers == ()
     assert placed.models == ("new",)
-    assert [getattr(gate, "against", None) for gate in named.gates] == ["a", "c"]
+    assert [getattr(gate, "against", None) for gate in named.gates] == [None, "a", "c"]
+
+
+def test_of_two_gates_with_one_name_the_candidate_keeps_its_own() -> None:
+    suite = Suite(
+        name="s", dataset=beir("data"), models=["a", "b"],
+        gates=[
+            Gate.floor("recall@10", 0.5, models=["a"]), Gate.floor("recall@10", 0.7, models=["b"]),
+        ],
+    )  # fmt: skip
+
+    placed = candidate_suite(suite, "b", "a", "a")
+
+    assert [gate.minimum for gate in placed.gates] == [0.7]
+
+
+def test_guards_and_slices_compare_with_the_old_model_too() -> None:
+    """Rule: whatever reads a baseline; a slice that has a floor instead keeps it."""
+    suite = Suite(
+        name="s", dataset=beir("data"), models=["a"],
+        gates=[
+            Gate.guard("other", "recall@10", margin=0.1),
+            Gate.slice("recall@10", by="lang", margin=0.1),
+        ],
+    )  # fmt: skip
+
+    placed = candidate_suite(suite, "new", "a", "a")
+
+    assert [gate.against for gate in placed.gates] == ["a", "a"]

@@ -257,7 +257,7 @@ def test_a_pipeline_measured_is_a_result_like_any_other():
     assert result.model == "rerank(hybrid(bm25,hash),hash@salt=b)"
     assert not result.trainable
     assert result.details["kind"] == "rerank"
-    assert result.costs == {}  # the size of a BM25 index is not known
+    assert result.costs["bytes_per_vector"] > 4 * (64 + 64)  # both vectors, and BM25's index
     assert set(result.timings) >= {"encode_documents_s", "search_s", "fuse_s"}
 
 

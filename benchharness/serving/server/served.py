@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from benchharness.errors import ModelError, UsageError
-from benchharness.models.encoder import Encoder, Role, is_encoder
+from benchharness.models.encoder import Encoder, Role, is_encoder, is_pipeline
 from benchharness.models.registry import open_model
 from benchharness.models.spec import parse_spec
 from benchharness.serving.server.refusal import Refusal
@@ -81,8 +81,9 @@ def open_served(spec: str) -> Served:
     """
     system = open_model(spec)
     if not is_encoder(system):
+        what = "is a pipeline" if is_pipeline(system) else "ranks documents by itself"
         raise UsageError(
-            f"{spec} ranks documents by itself; it has no vectors to serve",
+            f"{spec} {what}; it has no vectors to serve",
             where=spec,
             remedy="serve an encoder, such as minilm or a model's directory",
         )
