@@ -1,0 +1,1 @@
+"""Rows of the table that `benchmarks/peers.py` prints: what is run, measured and claimed."""
