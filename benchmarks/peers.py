@@ -8,7 +8,7 @@ Prints a Markdown table of ratios, goals and whether they are reached, what each
 and how far its results are from ours. Every measurement is a process of its own on the same texts,
 the same weights and one thread; contestants take turns, and ratios are medians over the rounds.
 CPU seconds are user and system time of the process. --show joins the rows of several files.
-All rows in three rounds take about two hours; --quick takes tiny sizes, to try the command.
+All rows in three rounds take about three hours; --quick takes tiny sizes, to try the command.
 """
 
 from __future__ import annotations

@@ -86,6 +86,8 @@ def busy(setting: Setting) -> Work:
                   "work_wall_s"),
             Claim(title, f"{OWN}, default threads", f"{PEER}, default threads", None,
                   figure="work_wall_s"),
+            Claim(title, f"{OWN}, default threads", f"{PEER}, one thread", None,
+                  figure="work_wall_s"),
             Claim(f"{title}, {PEER} itself", f"{PEER}, default threads", f"{PEER}, one thread",
                   None, "at most", "work_wall_s"),
         ],
